@@ -1,0 +1,136 @@
+import type { BranchRules, CommitChecks } from "../core/checks.ts";
+import type { ConfigProblem, Permission } from "../core/config.ts";
+import type { Millis, RepoId, RepoName, Sha } from "../core/names.ts";
+
+/** What one pull request is now. `head.repoId` null: the fork is gone. */
+export interface PullRequest {
+  readonly number: number;
+  readonly state: "open" | "closed";
+  readonly merged: boolean;
+  readonly mergeCommit: Sha | null;
+  readonly draft: boolean;
+  readonly title: string;
+  readonly author: string;
+  readonly labels: readonly string[];
+  readonly head: { readonly sha: Sha; readonly ref: string; readonly repoId: RepoId | null };
+  readonly base: { readonly ref: string; readonly sha: Sha; readonly repoId: RepoId; readonly repo: RepoName; readonly private: boolean };
+  readonly createdAt: Millis;
+  readonly updatedAt: Millis;
+}
+
+export interface Commit {
+  readonly sha: Sha;
+  readonly tree: Sha;
+  readonly parents: readonly Sha[];
+  readonly message: string;
+  readonly committedAt: Millis;
+}
+
+export interface Repository {
+  readonly id: RepoId;
+  readonly name: RepoName;
+  readonly private: boolean;
+  readonly archived: boolean;
+  readonly defaultBranch: string;
+}
+
+/** `base...head` as GitHub compares them. `commits`: of head, not in base, oldest first, all pages up to `limit` pages. */
+export interface Comparison {
+  readonly status: "ahead" | "behind" | "identical" | "diverged";
+  readonly aheadBy: number;
+  readonly behindBy: number;
+  readonly commits: readonly Commit[];
+  readonly files: readonly string[];
+  /** False where GitHub listed fewer files or commits than there are (300 files, 250 commits a page). */
+  readonly complete: boolean;
+}
+
+/**
+ * One installation's view of GitHub. Reads answer null on 404 and throw `OutsideError` for the rest; lists follow every page.
+ * Reads that GitHub answers with an ETag are conditional (a 304 costs no rate limit). Addressed by repository name; renames are
+ * followed (301) and `repository()` says the present name.
+ */
+export interface GitHub {
+  repository(repo: RepoName): Promise<Repository | null>;
+  pullRequest(repo: RepoName, number: number): Promise<PullRequest | null>;
+  openPullRequests(repo: RepoName): Promise<PullRequest[]>;
+  changedFiles(repo: RepoName, number: number): Promise<{ files: string[]; complete: boolean }>;
+  checks(repo: RepoName, sha: Sha): Promise<CommitChecks>;
+  /** Rulesets of the branch and classic protection together. */
+  branchRules(repo: RepoName, branch: string): Promise<BranchRules>;
+  /** The branch's tip; null: no such branch. */
+  branch(repo: RepoName, branch: string): Promise<Commit | null>;
+  commit(repo: RepoName, sha: Sha): Promise<Commit | null>;
+  compare(repo: RepoName, base: Sha, head: Sha): Promise<Comparison | null>;
+  /** A text file at a ref; null: 404. */
+  file(repo: RepoName, path: string, ref: string): Promise<string | null>;
+  pullRequestsOf(repo: RepoName, sha: Sha): Promise<PullRequest[]>;
+  permission(repo: RepoName, login: string): Promise<Permission | "none">;
+
+  createStatus(repo: RepoName, sha: Sha, status: StatusBody): Promise<void>;
+  createDeployment(repo: RepoName, body: DeploymentBody): Promise<{ id: number }>;
+  /** The Deployment that carries `key` in its payload, for finding one whose id was lost with a crash. */
+  findDeployment(repo: RepoName, sha: Sha, environment: string, key: string): Promise<{ id: number } | null>;
+  createDeploymentStatus(repo: RepoName, id: number, body: DeploymentStatusBody): Promise<void>;
+  createComment(repo: RepoName, number: number, body: string): Promise<{ id: number }>;
+  /** `missing`: someone deleted it. */
+  updateComment(repo: RepoName, id: number, body: string): Promise<"updated" | "missing">;
+  /** Our comment with `marker` in its body, written by our App; null: none. */
+  findComment(repo: RepoName, number: number, marker: string): Promise<{ id: number } | null>;
+  react(repo: RepoName, commentId: number, reaction: "+1" | "-1" | "eyes" | "confused"): Promise<void>;
+  createCheckRun(repo: RepoName, sha: Sha, body: CheckRunBody): Promise<{ id: number }>;
+  updateCheckRun(repo: RepoName, id: number, body: CheckRunBody): Promise<"updated" | "missing">;
+  findCheckRun(repo: RepoName, sha: Sha, name: string, externalId: string): Promise<{ id: number } | null>;
+}
+
+export interface StatusBody {
+  readonly context: string;
+  readonly state: "pending" | "success" | "failure" | "error";
+  /** At most 140 characters. */
+  readonly description: string;
+  readonly targetUrl: string | null;
+}
+
+export interface DeploymentBody {
+  readonly sha: Sha;
+  readonly environment: string;
+  readonly transient: boolean;
+  readonly production: boolean;
+  readonly task: "deploy" | "rollback";
+  readonly description: string;
+  /** Put into the payload as `{proa: key}`; how a lost id is found again. */
+  readonly key: string;
+}
+
+export interface DeploymentStatusBody {
+  readonly state: "queued" | "in_progress" | "success" | "failure" | "error" | "inactive";
+  readonly description: string;
+  readonly environmentUrl: string | null;
+  readonly logUrl: string | null;
+}
+
+export interface CheckRunBody {
+  readonly name: string;
+  readonly externalId: string;
+  readonly status: "queued" | "in_progress" | "completed";
+  readonly conclusion: "success" | "failure" | "neutral" | "cancelled" | "action_required" | null;
+  readonly detailsUrl: string | null;
+  readonly title: string;
+  readonly summary: string;
+  readonly text: string;
+  /** Lines of `.proa.yml`. */
+  readonly annotations: readonly (ConfigProblem & { readonly path: string })[];
+  /** At most three; `identifier` at most 20 characters, `label` 20, `description` 40. */
+  readonly actions: readonly { readonly label: string; readonly description: string; readonly identifier: string }[];
+}
+
+/** What only the App itself, not an installation, can ask. */
+export interface GitHubApp {
+  installation(id: number): GitHub;
+  /** Every installation that is not suspended, with its repositories. */
+  installations(): Promise<{ id: number; suspended: boolean }[]>;
+  repositoriesOf(installation: number): Promise<Repository[]>;
+  /** Deliveries of the last days that never once succeeded, newest first, back to `since`. */
+  failedDeliveries(since: Millis): Promise<{ id: number; guid: string; deliveredAt: Millis }[]>;
+  redeliver(id: number): Promise<void>;
+}
