@@ -1,6 +1,15 @@
 import type { BranchRules, CommitChecks } from "../core/checks.ts";
-import type { ConfigProblem, Permission } from "../core/config.ts";
-import type { Commit, Comparison, PullRequest, Repository } from "../core/github.ts";
+import type { Permission } from "../core/config.ts";
+import type {
+  CheckRunBody,
+  Commit,
+  Comparison,
+  DeploymentBody,
+  DeploymentStatusBody,
+  PullRequest,
+  Repository,
+  StatusBody,
+} from "../core/github.ts";
 import type { Millis, RepoName, Sha } from "../core/names.ts";
 
 /**
@@ -39,47 +48,6 @@ export interface GitHub {
   createCheckRun(repo: RepoName, sha: Sha, body: CheckRunBody): Promise<{ id: number }>;
   updateCheckRun(repo: RepoName, id: number, body: CheckRunBody): Promise<"updated" | "missing">;
   findCheckRun(repo: RepoName, sha: Sha, name: string, externalId: string): Promise<{ id: number } | null>;
-}
-
-export interface StatusBody {
-  readonly context: string;
-  readonly state: "pending" | "success" | "failure" | "error";
-  /** At most 140 characters. */
-  readonly description: string;
-  readonly targetUrl: string | null;
-}
-
-export interface DeploymentBody {
-  readonly sha: Sha;
-  readonly environment: string;
-  readonly transient: boolean;
-  readonly production: boolean;
-  readonly task: "deploy" | "rollback";
-  readonly description: string;
-  /** Put into the payload as `{proa: key}`; how a lost id is found again. */
-  readonly key: string;
-}
-
-export interface DeploymentStatusBody {
-  readonly state: "queued" | "in_progress" | "success" | "failure" | "error" | "inactive";
-  readonly description: string;
-  readonly environmentUrl: string | null;
-  readonly logUrl: string | null;
-}
-
-export interface CheckRunBody {
-  readonly name: string;
-  readonly externalId: string;
-  readonly status: "queued" | "in_progress" | "completed";
-  readonly conclusion: "success" | "failure" | "neutral" | "cancelled" | "action_required" | null;
-  readonly detailsUrl: string | null;
-  readonly title: string;
-  readonly summary: string;
-  readonly text: string;
-  /** Lines of `.proa.yml`. */
-  readonly annotations: readonly (ConfigProblem & { readonly path: string })[];
-  /** At most three; `identifier` at most 20 characters, `label` 20, `description` 40. */
-  readonly actions: readonly { readonly label: string; readonly description: string; readonly identifier: string }[];
 }
 
 /** What only the App itself, not an installation, can ask. */

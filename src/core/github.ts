@@ -1,3 +1,4 @@
+import type { ConfigProblem } from "./config.ts";
 import type { Millis, RepoId, RepoName, Sha } from "./names.ts";
 
 /** What one pull request is now. `head.repoId` null: the fork is gone. */
@@ -41,4 +42,45 @@ export interface Comparison {
   readonly files: readonly string[];
   /** False where GitHub listed fewer files or commits than there are (300 files, 250 commits a page). */
   readonly complete: boolean;
+}
+
+export interface StatusBody {
+  readonly context: string;
+  readonly state: "pending" | "success" | "failure" | "error";
+  /** At most 140 characters. */
+  readonly description: string;
+  readonly targetUrl: string | null;
+}
+
+export interface DeploymentBody {
+  readonly sha: Sha;
+  readonly environment: string;
+  readonly transient: boolean;
+  readonly production: boolean;
+  readonly task: "deploy" | "rollback";
+  readonly description: string;
+  /** Put into the payload as `{proa: key}`; how a lost id is found again. */
+  readonly key: string;
+}
+
+export interface DeploymentStatusBody {
+  readonly state: "queued" | "in_progress" | "success" | "failure" | "error" | "inactive";
+  readonly description: string;
+  readonly environmentUrl: string | null;
+  readonly logUrl: string | null;
+}
+
+export interface CheckRunBody {
+  readonly name: string;
+  readonly externalId: string;
+  readonly status: "queued" | "in_progress" | "completed";
+  readonly conclusion: "success" | "failure" | "neutral" | "cancelled" | "action_required" | null;
+  readonly detailsUrl: string | null;
+  readonly title: string;
+  readonly summary: string;
+  readonly text: string;
+  /** Lines of `.proa.yml`. */
+  readonly annotations: readonly (ConfigProblem & { readonly path: string })[];
+  /** At most three; `identifier` at most 20 characters, `label` 20, `description` 40. */
+  readonly actions: readonly { readonly label: string; readonly description: string; readonly identifier: string }[];
 }
