@@ -23,13 +23,13 @@ export interface GitHub {
   openPullRequests(repo: RepoName): Promise<PullRequest[]>;
   changedFiles(repo: RepoName, number: number): Promise<{ files: string[]; complete: boolean }>;
   checks(repo: RepoName, sha: Sha): Promise<CommitChecks>;
-  /** Rulesets of the branch and classic protection together. */
+  /** Rulesets of the branch and classic protection together; throws `not-found` where there is no such branch. */
   branchRules(repo: RepoName, branch: string): Promise<BranchRules>;
   /** The branch's tip; null: no such branch. */
   branch(repo: RepoName, branch: string): Promise<Commit | null>;
   commit(repo: RepoName, sha: Sha): Promise<Commit | null>;
   compare(repo: RepoName, base: Sha, head: Sha): Promise<Comparison | null>;
-  /** A text file at a ref; null: 404. */
+  /** A text file of at most 1 MB at a ref, through symlinks; null: 404. A folder or a submodule in its place throws `invalid`. */
   file(repo: RepoName, path: string, ref: string): Promise<string | null>;
   pullRequestsOf(repo: RepoName, sha: Sha): Promise<PullRequest[]>;
   permission(repo: RepoName, login: string): Promise<Permission | "none">;
@@ -50,13 +50,16 @@ export interface GitHub {
   findCheckRun(repo: RepoName, sha: Sha, name: string, externalId: string): Promise<{ id: number } | null>;
 }
 
+/** Text: GitHub's delivery ids have 64 bits, more than a number holds. */
+export type DeliveryId = string;
+
 /** What only the App itself, not an installation, can ask. */
 export interface GitHubApp {
   installation(id: number): GitHub;
-  /** Every installation that is not suspended, with its repositories. */
+  /** Every installation, suspended ones too. */
   installations(): Promise<{ id: number; suspended: boolean }[]>;
   repositoriesOf(installation: number): Promise<Repository[]>;
   /** Deliveries of the last days that never once succeeded, newest first, back to `since`. */
-  failedDeliveries(since: Millis): Promise<{ id: number; guid: string; deliveredAt: Millis }[]>;
-  redeliver(id: number): Promise<void>;
+  failedDeliveries(since: Millis): Promise<{ id: DeliveryId; guid: string; deliveredAt: Millis }[]>;
+  redeliver(id: DeliveryId): Promise<void>;
 }

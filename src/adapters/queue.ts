@@ -9,6 +9,6 @@ export interface Queue {
   send(message: Message, group: Group, dedupId: string): Promise<void>;
   /** Comes back as a TickMessage on the FIFO queue no sooner than `delayMs`; at-least-once and possibly late. */
   tick(target: Target, n: number, delayMs: Millis): Promise<void>;
-  /** Wakes the reporter of an installation, no sooner than `delayMs`; repeats merge. */
+  /** Wakes the reporter of an installation, no sooner than `delayMs`. A wake that finds nothing due costs one read. */
   report(installation: number, delayMs: Millis): Promise<void>;
 }

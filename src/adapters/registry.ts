@@ -1,4 +1,9 @@
+import { isTag, parseImageName } from "../core/image.ts";
 import type { Digest } from "../core/names.ts";
+import { OutsideError } from "../core/problem.ts";
+import { createEcr, type EcrSettings } from "./registry-ecr.ts";
+import type { OciSettings } from "./registry-oci-call.ts";
+import { createOciRegistry } from "./registry-oci.ts";
 
 /** A container registry, asked one question. Two real ones: any OCI registry (`registry-oci.ts`) and ECR (`registry-ecr.ts`). */
 export interface Registry {
@@ -13,3 +18,41 @@ export interface Registry {
 export interface Registries {
   resolve(image: string, tag: string): Promise<Digest | null>;
 }
+
+export interface RegistriesSettings {
+  /** Image host → where and as whom to ask. Needed only where a rule below does not fit: credentials, another URL, plain HTTP. */
+  readonly hosts: Readonly<Record<string, OciSettings>>;
+  readonly ecr?: EcrSettings;
+}
+
+/** Host by host: what the settings say; ECR, recognised by its name; otherwise an OCI registry over https at that host. */
+export function createRegistries(settings: RegistriesSettings): Registries {
+  const ecr = createEcr(settings.ecr ?? {});
+  const known = new Map<string, Registry>();
+
+  function registryAt(host: string): Registry {
+    const registry = known.get(host) ?? chosen(host);
+    known.set(host, registry); // it keeps the registry's tokens and connections
+    return registry;
+  }
+
+  function chosen(host: string): Registry {
+    const configured = Object.hasOwn(settings.hosts, host) ? settings.hosts[host] : undefined;
+    if (configured !== undefined) return createOciRegistry(configured);
+    return ecr(host) ?? createOciRegistry({ url: `https://${host === "docker.io" ? DOCKER_HUB_API : host}` });
+  }
+
+  return {
+    async resolve(image, tag) {
+      const name = parseImageName(image);
+      if (name === null || !isTag(tag)) {
+        const detail = `${image}:${tag} is not an image: write it as registry.example/team/name, with its host and in lower case`;
+        throw new OutsideError({ code: "invalid", detail, retryable: false });
+      }
+      return registryAt(name.host).digest(name.repository, tag);
+    },
+  };
+}
+
+/** Docker Hub answers its API elsewhere than its images' names say. */
+const DOCKER_HUB_API = "registry-1.docker.io";

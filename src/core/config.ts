@@ -47,7 +47,10 @@ export interface GateConfig {
 
 export type DeployMode =
   | { readonly kind: "templates" }
-  | { readonly kind: "patch"; readonly workloads: Readonly<Record<string, { readonly deployment: string; readonly container: string }>> };
+  | {
+      readonly kind: "patch";
+      readonly workloads: Readonly<Record<string, { readonly deployment: string; readonly container: string }>>;
+    };
 
 export interface PreviewConfig {
   readonly when: { readonly base: readonly string[]; readonly drafts: boolean; readonly label: string | null };
@@ -64,7 +67,9 @@ export type Permission = "read" | "triage" | "write" | "maintain" | "admin";
 export interface EnvironmentConfig {
   readonly name: string;
   /** A branch, or the environment whose healthy release is promoted here as it is. */
-  readonly from: { readonly kind: "branch"; readonly branch: string } | { readonly kind: "environment"; readonly environment: string };
+  readonly from:
+    | { readonly kind: "branch"; readonly branch: string }
+    | { readonly kind: "environment"; readonly environment: string };
   readonly clusters: readonly string[];
   readonly namespace: string;
   readonly host: string | null;

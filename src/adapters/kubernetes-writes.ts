@@ -1,0 +1,167 @@
+import type { KubeObject } from "../core/manifests.ts";
+import { ANNOTATION } from "../core/names.ts";
+import type { Calls } from "./kubernetes-calls.ts";
+import { thrown, type Refusal } from "./kubernetes-errors.ts";
+import { adoptOwnFields } from "./kubernetes-ownership.ts";
+import { object } from "./kubernetes-json.ts";
+import { parseWritten } from "./kubernetes-parse.ts";
+import type { ApplyResult, ImagePatch, Kubernetes } from "./kubernetes.ts";
+
+type Writes = Pick<Kubernetes, "create" | "apply" | "patchImage" | "deleteNamespace" | "remove">;
+type Operation = { readonly op: "test" | "add" | "replace"; readonly path: string; readonly value: unknown };
+
+const JSON_PATCH = "application/json-patch+json";
+
+export function createWrites({ read, write, paths }: Calls, fieldManager: string): Writes {
+  const query = { fieldManager };
+  const patch = (what: string, path: string, value: readonly Operation[]) =>
+    write(`patch ${what}`, { method: "PATCH", path, query, body: { type: JSON_PATCH, value } });
+
+  return {
+    async create(target) {
+      const { what, collection } = await paths(target);
+      const body = { type: "application/json", value: target };
+      const result = await write(`create ${what}`, { method: "POST", path: collection, query, body });
+      if (result.kind === "exists") return { kind: "exists" };
+      if (result.kind !== "done") throw thrown(result);
+      const { uid, generation } = parseWritten(result.value);
+      return { kind: "created", uid, generation };
+    },
+
+    async apply(target, precondition) {
+      const { what, object: path } = await paths(target);
+      const before = await read(`get ${what}`, path);
+      if (before === null && precondition !== undefined) return { kind: "missing" };
+      const moved = before === null ? null : parseWritten(before);
+      if (moved !== null && precondition !== undefined) {
+        const same = moved.uid === precondition.uid && moved.resourceVersion === precondition.resourceVersion;
+        if (!same) return { kind: "stale", detail: `apply ${what}: it changed since it was read` };
+      }
+      let resourceVersion = precondition?.resourceVersion;
+      const managedFields = adoptOwnFields(object(object(before)["metadata"])["managedFields"], fieldManager);
+      if (moved !== null && managedFields !== null) {
+        const adopted = await patch(what, path, [
+          { op: "test", path: "/metadata/resourceVersion", value: moved.resourceVersion },
+          { op: "replace", path: "/metadata/managedFields", value: managedFields },
+        ]);
+        if (adopted.kind !== "done") return failed(adopted);
+        if (resourceVersion !== undefined) resourceVersion = parseWritten(adopted.value).resourceVersion;
+      }
+      const uid = precondition?.uid;
+      const metadata = { ...target.metadata, ...(uid === undefined ? {} : { uid, resourceVersion }) };
+      const result = await write(`apply ${what}`, {
+        method: "PATCH",
+        path,
+        query: { ...query, force: "false" },
+        body: { type: "application/apply-patch+yaml", value: { ...target, metadata } },
+      });
+      return result.kind === "done" ? applied(result.value, differs(before, result.value)) : failed(result);
+    },
+
+    async patchImage(wanted) {
+      const { what, object: path } = await paths(deploymentOf(wanted));
+      const fence = preconditions(wanted);
+      const annotate = Object.entries(wanted.annotations)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, value]): Operation => ({ op: "add", path: annotationPath(key), value }));
+      let result = await patch(what, path, [...fence, ...annotate, replaceImage(wanted)]);
+      if (result.kind === "stale" && wanted.revision === null) {
+        // Nothing can be added to a map that is not there, and the API server does not say which operation failed.
+        const bare = await withoutAnnotations(read, what, path);
+        if (bare === null) return result;
+        const create: Operation = { op: "add", path: "/metadata/annotations", value: wanted.annotations };
+        const unmoved: Operation = { op: "test", path: "/metadata/resourceVersion", value: bare };
+        result = await patch(what, path, [unmoved, ...fence, create, replaceImage(wanted)]);
+      }
+      return result.kind === "done" ? applied(result.value, wanted.from !== wanted.image) : failed(result);
+    },
+
+    async deleteNamespace(name, uid) {
+      return remove(`namespaces ${name}`, `/api/v1/namespaces/${encodeURIComponent(name)}`, uid);
+    },
+
+    async remove(target, uid) {
+      const { what, object: path } = await paths(target);
+      return remove(what, path, uid);
+    },
+  };
+
+  async function remove(what: string, path: string, uid: string): Promise<"deleting" | "gone"> {
+    const value = { apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid }, propagationPolicy: "Background" };
+    const result = await write(`delete ${what}`, { method: "DELETE", path, body: { type: "application/json", value } });
+    if (result.kind === "done") return "deleting";
+    if (result.kind === "missing") return "gone";
+    // Older API servers answer 409 as well for a namespace that is already going: the uid is the only conflict that means "another".
+    if (result.kind === "stale") return /\buid\b/i.test(result.detail) ? "gone" : "deleting";
+    throw thrown(result);
+  }
+}
+
+const deploymentOf = ({ namespace, deployment: name }: ImagePatch): KubeObject => ({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name, namespace },
+});
+
+/** Uid, owner and revision say who wrote last; name and image say that the container at this place is still the one that was read. */
+function preconditions(wanted: ImagePatch): Operation[] {
+  const { uid, target, revision, container, from } = wanted;
+  const test = (path: string, value: unknown): Operation => ({ op: "test", path, value });
+  return [
+    test("/metadata/uid", uid),
+    ...(target === null ? [] : [test(annotationPath(ANNOTATION.target), target)]),
+    ...(revision === null ? [] : [test(annotationPath(ANNOTATION.revision), String(revision))]),
+    test(`${containerPath(wanted)}/name`, container),
+    test(`${containerPath(wanted)}/image`, from),
+  ];
+}
+
+const containerPath = ({ containerIndex }: ImagePatch): string => `/spec/template/spec/containers/${containerIndex}`;
+
+const replaceImage = (wanted: ImagePatch): Operation => ({
+  op: "replace",
+  path: `${containerPath(wanted)}/image`,
+  value: wanted.image,
+});
+
+/** JSON Pointer writes `~` as `~0` and `/` as `~1`: https://www.rfc-editor.org/rfc/rfc6901#section-3 */
+const annotationPath = (key: string): string =>
+  `/metadata/annotations/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+
+/** The resourceVersion of an object that has no annotations at all; null: it has some, or is gone. */
+async function withoutAnnotations(read: Calls["read"], what: string, path: string): Promise<string | null> {
+  const live = await read(`get ${what}`, path);
+  if (live === null || object(object(live)["metadata"])["annotations"] !== undefined) return null;
+  return parseWritten(live).resourceVersion;
+}
+
+function applied(value: unknown, changed: boolean): ApplyResult {
+  const { uid, generation, resourceVersion } = parseWritten(value);
+  return { kind: "applied", uid, generation, resourceVersion, changed };
+}
+
+/** A Deployment's generation also grows with its annotations, so only the spec itself tells whether anything rolls out. */
+function differs(before: unknown, after: unknown): boolean {
+  if (before === null) return true;
+  const [one, other] = [object(before)["spec"], object(after)["spec"]];
+  if (one !== undefined || other !== undefined) return JSON.stringify(one) !== JSON.stringify(other);
+  return parseWritten(before).resourceVersion !== parseWritten(after).resourceVersion;
+}
+
+function failed(refused: Exclude<Refusal, { kind: "problem" }>): ApplyResult {
+  switch (refused.kind) {
+    case "missing":
+      return { kind: "missing" };
+    case "stale":
+      return { kind: "stale", detail: refused.detail };
+    case "refused":
+      return { kind: "refused", detail: refused.detail };
+    case "owned": {
+      const who = refused.managers.join(", ");
+      return { kind: "refused", detail: `${refused.detail} (set by ${who}: take the field out of one of the two)` };
+    }
+    case "exists":
+    case "expired":
+      throw thrown(refused);
+  }
+}

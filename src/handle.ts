@@ -1,0 +1,122 @@
+import type { TargetMessage } from "./reconcile.ts";
+import { CONFIG_PATH } from "./core/changes.ts";
+import { commandId } from "./core/event-command.ts";
+import type { BranchMessage, CommandMessage, CommitMessage, ImageMessage, InstallationMessage, Message } from "./core/message.ts";
+import { type RepoId, type RepoName, type Target, targetId, topicId } from "./core/names.ts";
+import { newTarget } from "./core/state.ts";
+import type { Effects } from "./effects.ts";
+import { read } from "./gather-preview.ts";
+import { look } from "./look.ts";
+import { reconcile } from "./reconcile.ts";
+import { record } from "./record.ts";
+
+/** One message off the deployer's queue: a target is reconciled; everything else is fanned out to the targets it concerns. */
+export async function handle(message: Message, fx: Effects): Promise<void> {
+  switch (message.kind) {
+    case "tick":
+      return reconcile(message, fx);
+    case "look":
+      await rememberRepo(message.target.repoId, message.repo, message.installation, fx);
+      return reconcile(message, fx);
+    case "commit":
+      return fanOut(topicId({ kind: "commit", repoId: message.repoId, sha: message.sha }), message, fx);
+    case "image":
+      return fanOut(topicId(message), message, fx);
+    case "branch":
+      return branchMoved(message, fx);
+    case "command":
+      return command(message, fx);
+    case "installation":
+      return installationChanged(message, fx);
+  }
+}
+
+async function fanOut(topic: string, { because }: CommitMessage | ImageMessage, fx: Effects): Promise<void> {
+  for (const { target, installation, repo } of await fx.store.waiters(topic)) await look(target, { installation, repo, because }, fx);
+}
+
+/** The environments that follow the branch look again; their records are made on the first push that names them. */
+async function branchMoved(message: BranchMessage, fx: Effects): Promise<void> {
+  const { repoId, repo, installation, because, branch } = message;
+  await rememberRepo(repoId, repo, installation, fx);
+  const names = await environmentsOf(message, fx);
+  for (const { name, from } of names) {
+    if (from.kind === "branch" && from.branch === branch) await look({ kind: "env", repoId, environment: name }, { installation, repo, because }, fx);
+  }
+}
+
+async function environmentsOf({ repo, installation }: { repo: RepoName; installation: number }, fx: Effects) {
+  const github = fx.github.installation(installation);
+  const repository = await github.repository(repo);
+  if (repository === null) return [];
+  const config = read(await github.file(repo, CONFIG_PATH, repository.defaultBranch), repository.defaultBranch);
+  return "config" in config ? config.config.environments : [];
+}
+
+/**
+ * A command that names its environment, or its target, goes there. `/approve` and `/release-hold` without a name go to the one
+ * environment that waits for it; where that is not one, the pull request's comment says what to write.
+ */
+async function command(message: CommandMessage, fx: Effects): Promise<void> {
+  const { repoId, repo, installation } = message;
+  await rememberRepo(repoId, repo, installation, fx);
+  const target = message.target ?? (await targetOfCommand(message, fx));
+  if (typeof target === "string") return refuse(message, target, fx);
+  const forwarded: TargetMessage = { ...message, target };
+  // From a group of its own into the target's: one writer per target, also for commands.
+  if (message.target === null) await fx.queue.send(forwarded, targetId(target), `${message.delivery}/command`);
+  else await reconcile(forwarded, fx);
+}
+
+/** A sentence where there is no such target. */
+async function targetOfCommand(message: CommandMessage, fx: Effects): Promise<Target | string> {
+  const { repoId, command: asked } = message;
+  const names = (await environmentsOf(message, fx)).map(({ name }) => name);
+  const known = names.length === 0 ? "this repository has no environments" : `the environments are ${names.join(", ")}`;
+  if (asked.environment !== null) {
+    return names.includes(asked.environment) ? { kind: "env", repoId, environment: asked.environment } : `there is no environment \`${asked.environment}\`; ${known}`;
+  }
+  const targets = names.map((environment): Target => ({ kind: "env", repoId, environment }));
+  const loaded = await Promise.all(targets.map((target) => fx.store.load(target)));
+  const fits = targets.filter((_, index) => {
+    const found = loaded[index];
+    if (asked.verb === "approve") return found?.state?.awaiting != null;
+    return asked.verb === "release-hold" && (found?.holds.length ?? 0) > 0;
+  });
+  const [only] = fits;
+  if (only !== undefined && fits.length === 1) return only;
+  const none = asked.verb === "approve" ? "nothing waits for an approval" : asked.verb === "release-hold" ? "nothing is held" : "it needs an environment";
+  return `${fits.length > 1 ? "several environments could be meant" : none}: write \`/${asked.verb} <environment>\`; ${known}`;
+}
+
+/** Said where it was asked: on the pull request's comment. A button always has a target. */
+async function refuse(message: CommandMessage, because: string, fx: Effects): Promise<void> {
+  const { source, verb, actor } = message.command;
+  if (source.kind !== "comment") return;
+  const target: Target = { kind: "preview", repoId: message.repoId, number: source.number };
+  const known = await fx.store.load(target);
+  const state = known.state ?? newTarget(target, message.installation, message.repo);
+  const id = commandId(message);
+  if (state.answers.some((answered) => answered.id === id)) return;
+  const comment = { number: source.number, commentId: source.commentId };
+  const said = { id, verb, by: actor.login, at: fx.clock.now(), accepted: false, answer: because, comment };
+  await record(known, { ...state, answers: [...state.answers, said].slice(-5) }, state.wake === null ? null : Math.max(0, state.wake.dueAt - fx.clock.now()), fx);
+}
+
+async function installationChanged(message: InstallationMessage, fx: Effects): Promise<void> {
+  const repos = await fx.store.repos();
+  const named = new Set(message.repositories.map(({ id }) => id));
+  for (const meta of repos.filter(({ installation, id }) => installation === message.installation && (named.size === 0 || named.has(id)))) {
+    const change = message.repositories.find(({ id }) => id === meta.id)?.change;
+    const active = message.change === "active" && change !== "removed";
+    if (active !== meta.active) await fx.store.putRepo({ ...meta, active });
+  }
+}
+
+/** Names change and repositories move; the number stays. */
+async function rememberRepo(id: RepoId, name: RepoName, installation: number, fx: Effects): Promise<void> {
+  const meta = await fx.store.repo(id);
+  if (meta === null || meta.name !== name || meta.installation !== installation) {
+    await fx.store.putRepo({ id, name, installation, active: meta?.active ?? true });
+  }
+}

@@ -1,0 +1,175 @@
+import type { KnownTarget } from "./adapters/store.ts";
+import type { Workloads } from "./core/cluster.ts";
+import type { DeployPlan } from "./core/decision.ts";
+import { type Diagnosis, diagnose, logsWanted } from "./core/diagnosis.ts";
+import { scalesUp } from "./core/diagnosis-events.ts";
+import { rollbackPlan } from "./core/environment.ts";
+import { short, targetId } from "./core/names.ts";
+import { evidenceWanted, type Judgement, judgeRollout, type RolloutExpectation, summarize } from "./core/rollout.ts";
+import { judgeBake, restartsOf } from "./core/rollout-bake.ts";
+import { type Settled, settle } from "./core/settle.ts";
+import type { Release, Rollout, TargetState } from "./core/state.ts";
+import type { Effects } from "./effects.ts";
+import { look } from "./look.ts";
+import { record } from "./record.ts";
+
+type Known = KnownTarget & { readonly state: TargetState };
+
+/** What the caller already knows: a write that was refused is judged without looking. */
+interface Given {
+  readonly release: Release;
+  readonly judgement: Judgement;
+}
+
+/** After one look: the record as written, and the rollback that is to follow, if any. */
+export interface Observed {
+  readonly known: Known;
+  readonly rollback: DeployPlan | null;
+}
+
+/**
+ * One look at a rollout in progress: reads its workloads only, judges them, and writes what follows. Logs and events are fetched
+ * on failure alone. When it has ended, the targets that depend on this one look again.
+ */
+export async function observe(known: Known, given: Given | null, fx: Effects): Promise<Observed> {
+  const { state } = known;
+  const { rollout, target } = state;
+  if (rollout === null) return { known, rollback: null };
+  const release = given?.release ?? (await fx.store.release(target, rollout.rev));
+  if (release === null) throw new Error(`${targetId(target)}: revision ${rollout.rev} has no release`);
+  const seen = given === null ? await readWorkloads(rollout, release, fx) : new Map<string, Workloads>();
+  const judgement = given?.judgement ?? (await judge(rollout, release, seen, fx));
+  const diagnosis = judgement.kind === "failed" ? await explain(state, rollout, release, seen, judgement, fx) : null;
+  const restarts = Object.fromEntries(rollout.expectations.map((expected) => [restartKey(expected), restartsOf(expected, workloadsOf(seen, expected))]));
+  const rollback = release.rollback === "auto" && release.kind === "deploy";
+  const settled = settle({ state, release, judgement, restarts, rollback, diagnosis, now: fx.clock.now() });
+  fx.log.info("observed", { target: targetId(target), rev: rollout.rev, sha: rollout.sha, judgement: judgement.kind, because: judgement.because });
+
+  const saved = await record(known, settled.next, settled.then.kind === "rollback" ? null : settled.wakeInMs, fx, { holds: { put: settled.holds, remove: [] } });
+  return follow(saved, settled, fx);
+}
+
+async function follow(known: Known, settled: Settled, fx: Effects): Promise<Observed> {
+  const { state } = known;
+  switch (settled.then.kind) {
+    case "wait":
+      return { known, rollback: null };
+    case "rollback": {
+      const to = await fx.store.release(state.target, settled.then.to);
+      if (to === null) throw new Error(`${targetId(state.target)}: the release to go back to, ${settled.then.to}, is not in the store`);
+      return { known, rollback: rollbackPlan(to, `rolling back to ${short(to.sha)}`, "proa") };
+    }
+    case "done": {
+      await wakeFollowers(state, fx);
+      return { known, rollback: null };
+    }
+  }
+}
+
+/** Environments of the same repository look again: one of them may take its releases from this one. */
+async function wakeFollowers({ target, installation, repo }: TargetState, fx: Effects): Promise<void> {
+  if (target.kind !== "env") return;
+  const others = await fx.store.targetsOf(target.repoId);
+  const because = `${target.environment} has ended a rollout`;
+  for (const other of others) {
+    if (other.kind === "env" && other.environment !== target.environment) await look(other, { installation, repo, because }, fx);
+  }
+}
+
+async function readWorkloads(rollout: Rollout, release: Release, fx: Effects): Promise<Map<string, Workloads>> {
+  const names = release.patch.length > 0 ? release.patch.map(({ deployment }) => deployment) : undefined;
+  const clusters = [...new Set(rollout.expectations.map(({ cluster }) => cluster))];
+  const read = await Promise.all(clusters.map(async (name) => [name, await fx.clusters.get(name)?.workloads(release.namespace, names)] as const));
+  return new Map(read.flatMap(([name, workloads]) => (workloads ? [[name, workloads] as const] : [])));
+}
+
+const NOTHING: Workloads = { deployments: [], replicaSets: [], pods: [] };
+const workloadsOf = (seen: ReadonlyMap<string, Workloads>, { cluster }: { cluster: string }): Workloads => seen.get(cluster) ?? NOTHING;
+const restartKey = ({ cluster, service }: { cluster: string; service: string }): string => `${cluster}/${service}`;
+
+async function judge(rollout: Rollout, release: Release, seen: ReadonlyMap<string, Workloads>, fx: Effects): Promise<Judgement> {
+  const now = fx.clock.now();
+  const judged = await Promise.all(
+    rollout.expectations.map(async (expected) => {
+      const live = workloadsOf(seen, expected);
+      if (rollout.step === "baking" && rollout.bakeUntil !== null) {
+        const baseline = { restarts: rollout.restarts[restartKey(expected)] ?? 0, from: rollout.bakeUntil - release.bakeMs, until: rollout.bakeUntil };
+        return { service: expected.service, judgement: judgeBake(expected, live, baseline, now) };
+      }
+      return { service: expected.service, judgement: judgeRollout(expected, live, now, await evidence(expected, live, release, fx)) };
+    }),
+  );
+  return summarize(judged);
+}
+
+/** Asked only where it decides: whether a cluster that is full is growing, whether a failing pull is of an image that is gone. */
+async function evidence(expected: RolloutExpectation & { cluster: string }, live: Workloads, release: Release, fx: Effects) {
+  const wanted = evidenceWanted(expected, live, fx.clock.now());
+  const events = wanted.includes("events") ? await fx.clusters.get(expected.cluster)?.events(release.namespace, expected.startedAt) : undefined;
+  return { imageMissing: false, scalingUp: events !== undefined && scalesUp(events, expected.startedAt) };
+}
+
+/** The diagnosis of the first service that failed, with its events and the logs of its most telling pod. */
+async function explain(
+  state: TargetState,
+  rollout: Rollout,
+  release: Release,
+  seen: ReadonlyMap<string, Workloads>,
+  judgement: Judgement,
+  fx: Effects,
+): Promise<{ headline: string; text: string } | null> {
+  const now = fx.clock.now();
+  const judged = rollout.expectations.map((expected) => ({ expected, judgement: judgeRollout(expected, workloadsOf(seen, expected), now) }));
+  const failed = judged.find((candidate) => candidate.judgement.kind === "failed") ?? judged[0];
+  if (failed === undefined) return null;
+  const { expected } = failed;
+  const cluster = fx.clusters.get(expected.cluster);
+  const workloads = workloadsOf(seen, expected);
+  const [events, logs, includeLogs] = await Promise.all([
+    cluster?.events(release.namespace, expected.startedAt - 5_000) ?? [],
+    Promise.all(
+      logsWanted(workloads, expected).map(async (wanted) => {
+        const text = (await cluster?.logs(release.namespace, wanted.pod, wanted.container, { previous: wanted.previous, lines: 25 })) ?? "";
+        return { ...wanted, text };
+      }),
+    ),
+    mayShowLogs(state, fx),
+  ]);
+  const diagnosis = diagnose({
+    service: expected.service,
+    deployment: workloads.deployments.find(({ name }) => name === expected.deployment) ?? null,
+    expected,
+    workloads,
+    events,
+    logs,
+    judgement,
+    oldVersionServes: olderServes(workloads, expected),
+    now,
+    includeLogs,
+  });
+  return { headline: diagnosis.headline, text: markdown(diagnosis, includeLogs) };
+}
+
+/** Pods of another image are available: every request still has somewhere to go. */
+const olderServes = ({ replicaSets }: Workloads, { image }: RolloutExpectation): boolean =>
+  replicaSets.some(({ images, available }) => available > 0 && !images.includes(image));
+
+/** Pod logs may hold what a public page must not show. */
+async function mayShowLogs(state: TargetState, fx: Effects): Promise<boolean> {
+  if (fx.installation.logsInPublic) return true;
+  return (await fx.github.installation(state.installation).repository(state.repo))?.private ?? false;
+}
+
+function markdown(diagnosis: Diagnosis, withLogs: boolean): string {
+  const { details, remedy, events, finalStatus, logs } = diagnosis;
+  const fence = (lines: readonly string[]) => ["```", ...lines.map((line) => line.replaceAll("```", "'''")), "```"];
+  const parts = [
+    ...details,
+    ...(remedy === "" ? [] : [`**What to do** ${remedy}`]),
+    ...(finalStatus === "" ? [] : [`**Final status** ${finalStatus}`]),
+    ...(events.length === 0 ? [] : [["**Events**", ...fence(events)].join("\n")]),
+    ...logs.map(({ container, lines }) => [`**Last log lines of \`${container}\`**`, ...fence(lines)].join("\n")),
+    ...(withLogs || logs.length > 0 ? [] : ["Pod logs are not shown, because this repository is public."]),
+  ];
+  return parts.join("\n\n");
+}

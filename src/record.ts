@@ -1,0 +1,41 @@
+import type { KnownTarget, Save } from "./adapters/store.ts";
+import { hash, stable } from "./core/hash.ts";
+import type { Millis } from "./core/names.ts";
+import type { TargetState } from "./core/state.ts";
+import { surfaces } from "./core/words.ts";
+import type { Effects } from "./effects.ts";
+
+/** SQS delays a message by at most this; a later wake is the overdue sweep's. */
+const LONGEST_TICK_MS = 15 * 60_000;
+
+/** Another worker wrote the target first: whatever we were about to do, it looks at the same world and does it. */
+export class Conflict extends Error {
+  override readonly name = "Conflict";
+}
+
+/**
+ * One transaction: the record, its wake, and what GitHub should show where that changed. Then the wake-up calls, which a crash
+ * may lose: the overdue sweep finds both a due target and a due outbox.
+ * @throws Conflict when the record is not the one that was read
+ */
+export async function record(
+  known: KnownTarget,
+  next: TargetState,
+  wakeInMs: Millis | null,
+  fx: Effects,
+  extra: Omit<Save, "known" | "next" | "surfaces" | "now"> = {},
+): Promise<KnownTarget & { readonly state: TargetState }> {
+  const now = fx.clock.now();
+  const wakes = wakeInMs === null ? next.wakes : next.wakes + 1;
+  const wanted = surfaces(next);
+  const told = Object.fromEntries(wanted.map((surface) => [surface.key, hash(stable(surface))]));
+  const news = wanted.filter(({ key }) => told[key] !== next.told[key]);
+  const wake = wakeInMs === null ? null : { n: wakes, dueAt: now + wakeInMs };
+  const state: TargetState = { ...next, wake, wakes, told };
+
+  const saved = await fx.store.save({ ...extra, known, next: state, surfaces: news, now });
+  if (saved.kind === "conflict") throw new Conflict();
+  if (wake !== null && wakeInMs !== null && wakeInMs <= LONGEST_TICK_MS) await fx.queue.tick(state.target, wake.n, wakeInMs);
+  if (news.length > 0) await fx.queue.report(state.installation, 0);
+  return { ...saved.known, state };
+}

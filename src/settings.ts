@@ -1,0 +1,213 @@
+import { isRepository } from "./core/image.ts";
+import { DEFAULT_PREVIEW_POLICY } from "./core/manifests-preview.ts";
+import { parseQuantity } from "./core/quantity.ts";
+import type { InstallationSettings } from "./effects.ts";
+import { Secret } from "./secret.ts";
+import {
+  type Environment,
+  isPlainUrl,
+  items,
+  json,
+  matching,
+  optional,
+  privateKey,
+  type Reader,
+  refuse,
+  required,
+  together,
+} from "./settings-read.ts";
+
+export interface ClusterSettings {
+  readonly name: string;
+  /** Path of its kubeconfig. */
+  readonly kubeconfig: string;
+  /** null: the kubeconfig's current context. */
+  readonly context: string | null;
+}
+
+export type RegistrySettings =
+  | { readonly kind: "oci"; readonly url: string; readonly credentials: { readonly username: string; readonly password: Secret } | null }
+  | { readonly kind: "ecr" };
+
+/** A file of this machine; the one kind of store and of queue in this version. */
+export interface SqliteSettings {
+  readonly kind: "sqlite";
+  readonly path: string;
+}
+
+const MIN_WEBHOOK_SECRET = 16;
+
+/** Reads `PROA_GITHUB_APP_ID` alone: what the webhook function needs to know its own events. */
+const appId: Reader<number> = (env) => {
+  const remedy = "write the App's numeric id, from its settings page";
+  const value = required(env, "PROA_GITHUB_APP_ID", remedy);
+  return /^[1-9][0-9]{0,14}$/.test(value) ? Number(value) : refuse("PROA_GITHUB_APP_ID", `is "${value}"`, remedy);
+};
+
+const github = together({
+  apiUrl: (env: Environment) =>
+    matching(env, "PROA_GITHUB_API_URL", {
+      fallback: "https://api.github.com",
+      holds: isPlainUrl,
+      remedy: "write the API's address, e.g. https://api.github.com",
+    }).replace(/\/+$/, ""),
+  appId,
+  appSlug: (env: Environment) => {
+    const remedy = "write the name in the App's URL, github.com/apps/<slug>";
+    const slug = required(env, "PROA_GITHUB_APP_SLUG", remedy);
+    return /^[a-z0-9][a-z0-9-]*$/.test(slug) ? slug : refuse("PROA_GITHUB_APP_SLUG", `is "${slug}"`, remedy);
+  },
+  privateKey: (env: Environment) => privateKey(env, "PROA_GITHUB_PRIVATE_KEY"),
+});
+
+/** The first is the current one; the others are accepted while they are being rotated out. */
+const webhookSecrets: Reader<readonly Secret[]> = (env) => {
+  const remedy = `write the App's webhook secret, at least ${MIN_WEBHOOK_SECRET} characters (openssl rand -hex 32)`;
+  const secrets = items(required(env, "PROA_WEBHOOK_SECRETS", remedy));
+  const tooShort = secrets.findIndex((secret) => secret.length < MIN_WEBHOOK_SECRET);
+  if (secrets.length === 0) return refuse("PROA_WEBHOOK_SECRETS", "holds no secret", remedy);
+  if (tooShort !== -1) return refuse("PROA_WEBHOOK_SECRETS", `has a secret (number ${tooShort + 1}) that is too short to be safe`, remedy);
+  return secrets.map((secret) => new Secret(secret));
+};
+
+const store: Reader<SqliteSettings> = (env) => sqlite(env, "PROA_STORE", "dynamodb");
+const queue: Reader<SqliteSettings> = (env) => sqlite(env, "PROA_QUEUE", "sqs");
+
+function sqlite(env: Environment, variable: string, later: string): SqliteSettings {
+  const remedy = "write sqlite:<path of a file>";
+  const value = required(env, variable, remedy);
+  const [, kind, path] = /^([a-z]+):(.+)$/s.exec(value) ?? [];
+  if (kind === "sqlite" && path !== undefined) return { kind, path };
+  return refuse(variable, kind === later ? `names ${later}, which is not in this version` : `is "${value}"`, remedy);
+}
+
+/** A plain KUBECONFIG is not looked at: nobody deploys to a cluster because a shell happened to point there. */
+const clusters: Reader<readonly ClusterSettings[]> = (env) => {
+  const remedy = 'write name=path[#context], comma separated, or {"name": {"kubeconfig": path, "context": name}}; PROA_KUBECONFIG alone for one cluster';
+  const fallback = optional(env, "PROA_KUBECONFIG");
+  const value = optional(env, "PROA_CLUSTERS");
+  const found = value === null ? [] : value.startsWith("{") ? clustersFromJson(value, remedy) : items(value).map((item) => clusterFromText(item, remedy));
+  if (fallback !== null && !found.some(({ name }) => name === "default")) {
+    found.push({ name: "default", kubeconfig: fallback, context: null });
+  }
+  const names = found.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) return refuse("PROA_CLUSTERS", `names "${twice}" twice`, "give each cluster a name of its own");
+  // Previews live in the cluster of this name.
+  if (!names.includes("default")) return refuse("PROA_CLUSTERS", 'names no cluster "default"', remedy);
+  return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+};
+
+function clustersFromJson(value: string, remedy: string): ClusterSettings[] {
+  return Object.entries(json("PROA_CLUSTERS", value, remedy)).map(([name, entry]) => {
+    const { kubeconfig, context = null, ...rest } = fieldsOf("PROA_CLUSTERS", name, entry, remedy);
+    const fine = typeof kubeconfig === "string" && kubeconfig !== "" && (context === null || typeof context === "string");
+    if (!fine || Object.keys(rest).length > 0) return refuse("PROA_CLUSTERS", `describes "${name}" wrongly`, remedy);
+    return { name: clusterName(name), kubeconfig, context };
+  });
+}
+
+function clusterFromText(item: string, remedy: string): ClusterSettings {
+  const [, name, kubeconfig, context = null] = /^([^=]+)=([^#]+)(?:#(.+))?$/.exec(item) ?? [];
+  if (name === undefined || kubeconfig === undefined) return refuse("PROA_CLUSTERS", `has "${item}"`, remedy);
+  return { name: clusterName(name), kubeconfig, context };
+}
+
+const clusterName = (name: string): string =>
+  /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)
+    ? name
+    : refuse("PROA_CLUSTERS", `names a cluster "${name}"`, "use lower-case letters, digits and hyphens");
+
+/** Only what the rules of `docs/settings.md` do not find by themselves: credentials, another address, plain HTTP. */
+const registries: Reader<Readonly<Record<string, RegistrySettings>>> = (env) => {
+  const variable = "PROA_REGISTRIES";
+  const remedy = 'write {"host": {"kind": "oci", "url": …, "username": …, "password": …} or {"kind": "ecr"}}';
+  const value = optional(env, variable);
+  if (value === null) return {};
+  const entries = Object.entries(json(variable, value, remedy)).map(([host, entry]): [string, RegistrySettings] => {
+    const wrong = (what: string): never => refuse(variable, `${what} at "${host}"`, remedy);
+    const { kind, url = `https://${host}`, username, password, ...rest } = fieldsOf(variable, host, entry, remedy);
+    const [unknown] = Object.keys(rest);
+    if (unknown !== undefined) return wrong(`has an unknown key "${unknown}"`);
+    if (kind === "ecr") return [host, { kind }];
+    if (kind !== "oci") return wrong('has a kind that is neither "oci" nor "ecr"');
+    if (typeof url !== "string" || !isPlainUrl(url)) return wrong("has a url that is not an http(s) address");
+    if (username === undefined && password === undefined) return [host, { kind, url, credentials: null }];
+    if (typeof username !== "string" || typeof password !== "string" || password === "") return wrong("needs username and password together");
+    return [host, { kind, url, credentials: { username, password: new Secret(password) } }];
+  });
+  return Object.fromEntries(entries);
+};
+
+const fieldsOf = (variable: string, name: string, entry: unknown, remedy: string): Record<string, unknown> =>
+  typeof entry === "object" && entry !== null ? { ...entry } : refuse(variable, `has no object at "${name}"`, remedy);
+
+const isDomain = (value: string): boolean =>
+  value.length <= 253 && /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/.test(value);
+const isLabelValue = (value: string): boolean => /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(value);
+const isQuantity = (value: string): boolean => (parseQuantity(value) ?? 0) > 0;
+
+const previewPolicy: Reader<InstallationSettings["previewPolicy"]> = (env) => {
+  const variable = "PROA_INGRESS_NAMESPACE_LABEL";
+  const [[key, label] = ["", ""]] = Object.entries(DEFAULT_PREVIEW_POLICY.ingressNamespaceLabels);
+  const value = matching(env, variable, {
+    fallback: `${key}=${label}`,
+    holds: (text) => /^(?:[a-z0-9.-]+\/)?[A-Za-z0-9._-]+=/.test(text) && isLabelValue(text.slice(text.indexOf("=") + 1)),
+    remedy: "write label=value as the ingress controller's namespace carries it",
+  });
+  const [name = "", text = ""] = value.split("=");
+  return { ...DEFAULT_PREVIEW_POLICY, ingressNamespaceLabels: { [name]: text } };
+};
+
+const installation: Reader<InstallationSettings> = together({
+  appId,
+  imageAllowList: (env: Environment) => {
+    const remedy = "write the images that may be deployed, e.g. registry.example/acme/** (comma separated)";
+    const globs = items(required(env, "PROA_IMAGES", remedy));
+    const wide = globs.find((glob) => !/^[a-z0-9.:-]+\/[^\s]+$/.test(glob));
+    return wide === undefined ? globs : refuse("PROA_IMAGES", `has "${wide}", which names no registry`, remedy);
+  },
+  defaultImage: (env: Environment) =>
+    matching(env, "PROA_DEFAULT_IMAGE", {
+      fallback: "",
+      holds: (value) => /^[a-z0-9.:-]+\//.test(value) && isRepository(value.slice(value.indexOf("/") + 1).replaceAll(/\{(owner|repo|service)\}/g, "x")),
+      remedy: "write the image of a service that names none, e.g. registry.example/{owner}/{repo}-{service}",
+    }),
+  domain: (env: Environment) =>
+    matching(env, "PROA_DOMAIN", { fallback: "", holds: isDomain, remedy: "write the domain below which previews answer, e.g. preview.example.com" }),
+  publicUrl: (env: Environment) =>
+    matching(env, "PROA_PUBLIC_URL", {
+      fallback: "https://{host}",
+      holds: (value) => /^https?:\/\/\{host\}(?::[0-9]{1,5})?(?:\/\S*)?$/.test(value),
+      remedy: "write the address people click with {host} in it, e.g. https://{host} or http://{host}:4000",
+    }),
+  ingressClass: (env: Environment) => optional(env, "PROA_INGRESS_CLASS"),
+  previewPolicy,
+  secretsNamespace: (env: Environment) =>
+    matching(env, "PROA_SECRETS_NAMESPACE", { fallback: "proa", holds: (value) => isDomain(value) && !value.includes("."), remedy: "write a namespace's name" }),
+  previewCaps: together({
+    cpu: (env: Environment) =>
+      matching(env, "PROA_PREVIEW_MAX_CPU", { fallback: "1", holds: isQuantity, remedy: "write what one service of a preview may ask for, e.g. 500m" }),
+    memory: (env: Environment) =>
+      matching(env, "PROA_PREVIEW_MAX_MEMORY", { fallback: "1Gi", holds: isQuantity, remedy: "write what one service of a preview may ask for, e.g. 512Mi" }),
+  }),
+  logsInPublic: (env: Environment) =>
+    matching(env, "PROA_LOGS_IN_PUBLIC", { fallback: "false", holds: (value) => ["true", "false"].includes(value), remedy: "write true or false" }) === "true",
+});
+
+const dashboardUrl: Reader<string | null> = (env) => {
+  const value = optional(env, "PROA_DASHBOARD_URL");
+  return value === null || isPlainUrl(value) ? value : refuse("PROA_DASHBOARD_URL", `is "${value}"`, "write an http(s) address or leave it out");
+};
+
+// Each function is given, and therefore asks for, only what it uses.
+export const webhookSettings = together({ appId, webhookSecrets, queue });
+export const deployerSettings = together({ github, store, queue, clusters, registries, installation, dashboardUrl });
+export const reporterSettings = together({ github, store, queue, dashboardUrl });
+export const tickSettings = together({ queue });
+export const sweeperSettings = together({ github, store, queue, clusters, dashboardUrl });
+/** All of them, for one process that is all the functions. */
+export const readSettings = together({ github, webhookSecrets, store, queue, clusters, registries, installation, dashboardUrl });
+
+export type GitHubSettings = ReturnType<typeof github>;
+export type Settings = ReturnType<typeof readSettings>;
