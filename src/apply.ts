@@ -19,6 +19,16 @@ export type Applied =
   /** The cluster refused what was sent: quota, admission, a name that is not ours. Repeating changes nothing. */
   | { readonly kind: "refused"; readonly because: string };
 
+interface Application {
+  readonly target: Target;
+  readonly release: Release;
+  /** In no release and in no record: applied each time. */
+  readonly secret: KubeObject | null;
+  readonly placement: Placement;
+  readonly workloads: Workloads | null;
+  readonly now: Millis;
+}
+
 /** How often a write looks again when somebody was faster. */
 const TRIES = 3;
 
@@ -27,7 +37,7 @@ const TRIES = 3;
  * carries this revision is left as it is, and nothing is written over a later one.
  */
 export async function applyRelease(
-  { target, release, placement, workloads, now }: { target: Target; release: Release; placement: Placement; workloads: Workloads | null; now: Millis },
+  { target, release, secret, placement, workloads, now }: Application,
   cluster: Kubernetes,
   log: Log,
 ): Promise<Applied> {
@@ -38,6 +48,10 @@ export async function applyRelease(
       const refused = await applySupport(object, cluster, log);
       if (refused !== null) return { kind: "refused", because: refused };
     }
+  }
+  if (secret !== null) {
+    const refused = await applySupport(secret, cluster, log);
+    if (refused !== null) return { kind: "refused", because: refused };
   }
   const known = new Map(workloads?.deployments.map((deployment) => [deployment.name, deployment]));
   const write: Write = { target, release, cluster, log, now };

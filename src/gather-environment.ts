@@ -113,14 +113,14 @@ async function candidate(at: At, commit: Commit, fx: Effects): Promise<Candidate
     resolveImages({ repoId: target.repoId, repo, services: config.services, sha }, fx),
   ]);
   const pull = pulls.find(({ merged, base, mergeCommit }) => merged && base.ref === branch && mergeCommit === sha) ?? null;
-  const gate = asked && config.gate.production === "explicit" ? { ...config.gate, production: "push-checks" as const } : config.gate;
+  const gate = asked && config.gate.production === "explicit" ? { ...config.gate, production: "auto" as const } : config.gate;
   const own = { appId: fx.installation.appId, contextPrefix: "proa/" } as const;
   const firstSeenAt = state.wanted?.sha === sha ? state.wanted.since : now;
   const input = { environment: env.name, push, rules, gate, own, firstSeenAt, now };
-  // Only where the commit's own checks did not settle it is the pull request's head worth two more reads.
-  const alone = judgeEnvironmentCommit({ ...input, merged: null });
-  const settled = alone.kind !== "wait" || pull === null;
-  const verdict = settled ? alone : judgeEnvironmentCommit({ ...input, merged: await mergedHead(at, commit, pull) });
+  // The pull request's head is worth two more reads only where the commit has nothing of its own to be judged by.
+  const silent = push.runs.every(({ appId }) => appId === own.appId) && push.statuses.every(({ context }) => context.startsWith("proa/"));
+  const merged = silent && pull !== null ? await mergedHead(at, commit, pull) : null;
+  const verdict = judgeEnvironmentCommit({ ...input, merged });
   return { sha, verdict, images, authors: pull ? [pull.author] : [], pulls: pull ? [pull.number] : [] };
 }
 

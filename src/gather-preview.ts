@@ -104,10 +104,15 @@ export async function previewConfig(
   at: { readonly head: Sha; readonly base: string },
   fx: Effects,
 ): Promise<ConfigSeen> {
-  const [base, head] = await Promise.all([github.file(repo, CONFIG_PATH, at.base), github.file(repo, CONFIG_PATH, at.head)]);
-  const parsedBase = read(base, at.base);
+  const [repository, base, head] = await Promise.all([
+    github.repository(repo),
+    github.file(repo, CONFIG_PATH, at.base),
+    github.file(repo, CONFIG_PATH, at.head),
+  ]);
+  const defaultBranch = repository?.defaultBranch ?? at.base;
+  const parsedBase = read(base, defaultBranch);
   if ("problems" in parsedBase) return { problems: parsedBase.problems };
-  const parsedHead = read(head, at.base);
+  const parsedHead = read(head, defaultBranch);
   if ("problems" in parsedHead) return { problems: parsedHead.problems };
   const merged = mergeHeadConfig(parsedBase.config, parsedHead.config, { caps: fx.installation.previewCaps, baseBranch: at.base });
   return { config: merged.config, notes: merged.ignored };
@@ -116,9 +121,9 @@ export async function previewConfig(
 /** No file is a configuration too. */
 export function read(
   text: string | null,
-  branch: string,
+  defaultBranch: string,
 ): { readonly config: RepoConfig } | { readonly problems: readonly ConfigProblem[] } {
-  return text === null ? { config: defaultConfig(branch) } : parseConfig(text, branch);
+  return text === null ? { config: defaultConfig(defaultBranch) } : parseConfig(text, defaultBranch);
 }
 
 /** Every unapplied command with its actor's permission as it is now. */

@@ -28,21 +28,24 @@ const MAX_CAUSES = 5;
 
 /** One JSON object a line. Never throws, whatever it is handed: a log line must not end what it reports on. */
 export function createLog({ write, clock, fields = {} }: LogOptions): Log {
-  function line(level: "info" | "warn" | "error", msg: string, more: Fields): void {
-    try {
-      // Ours last: a field named `level` must not pass for the line's own.
-      const entry = { time: new Date(clock.now()).toISOString(), level, msg, ...printableFields({ ...fields, ...more }) };
-      write(JSON.stringify({ ...entry, time: entry.time, level, msg }));
-    } catch (error) {
-      write(JSON.stringify({ level: "error", msg: "log line lost", lost: msg, because: String(error) }));
-    }
-  }
+  const line = (level: "info" | "warn" | "error", msg: string, ...parts: Fields[]): void =>
+    write(entry({ time: new Date(clock.now()).toISOString(), level, msg }, [fields, ...parts]));
   return {
     info: (msg, more = {}) => line("info", msg, more),
     warn: (msg, more = {}) => line("warn", msg, more),
-    error: (msg, error, more = {}) => line("error", msg, isPlain(error) ? { ...error, ...more } : { ...more, ...errorFields(error) }),
+    error: (msg, error, more = {}) => line("error", msg, more, isPlain(error) ? error : errorFields(error)),
     with: (more) => createLog({ write, clock, fields: { ...fields, ...more } }),
   };
+}
+
+/** Its own three come first, and no field passes for one of them. */
+function entry(own: { time: string; level: string; msg: string }, parts: readonly Fields[]): string {
+  try {
+    return JSON.stringify({ ...own, ...printableFields(Object.assign({}, ...parts)), ...own });
+  } catch (error) {
+    // A getter or a toJSON of what was logged threw.
+    return JSON.stringify({ ...own, unprintable: text(String(error)) });
+  }
 }
 
 const printableFields = (fields: Fields): Record<string, unknown> =>
@@ -61,7 +64,8 @@ function printable(key: string, value: unknown, depth: number): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof Error) return errorChain(value);
   // A Secret says `[secret]` here, a Date its ISO form.
-  if ("toJSON" in value && typeof value.toJSON === "function") return printable(key, (value.toJSON as () => unknown)(), depth + 1);
+  if ("toJSON" in value && typeof value.toJSON === "function")
+    return printable(key, (value.toJSON as () => unknown)(), depth + 1);
   // Depth ends cycles as well.
   if (depth >= MAX_DEPTH) return "[deep]";
   if (value instanceof Map) return printable(key, Object.fromEntries(value), depth);
@@ -78,8 +82,12 @@ const secretName = /^(?:authorization|cookie|set-cookie|password|token|secret|pr
 /** Each cause on its way down, named by what it is and says; stacks only for what nobody expected. */
 function errorChain(error: Error): unknown {
   const chain: Record<string, unknown>[] = [];
-  for (let each: unknown = error; each !== undefined && chain.length < MAX_CAUSES; each = each instanceof Error ? each.cause : undefined) {
-    chain.push(each instanceof Error ? describeError(each) : { message: text(String(each)) });
+  for (
+    let each: unknown = error;
+    each !== undefined && chain.length < MAX_CAUSES;
+    each = each instanceof Error ? each.cause : undefined
+  ) {
+    chain.push(each instanceof Error ? describeError(each) : { message: printable("", each, MAX_DEPTH) });
   }
   const [first, ...causes] = chain;
   return causes.length === 0 ? first : { ...first, causes };

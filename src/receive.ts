@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Queue } from "./adapters/queue.ts";
 import type { Clock } from "./clock.ts";
 import { dedupId, groupOf, toMessages } from "./core/event.ts";
+import type { Log } from "./log.ts";
 import type { Secret } from "./secret.ts";
 
 export interface WebhookRequest {
@@ -24,7 +25,7 @@ export interface ReceiveEffects {
   readonly queue: Pick<Queue, "send">;
   readonly clock: Clock;
   readonly ownAppId: number;
-  log(msg: string, fields: Readonly<Record<string, string | number>>): void;
+  readonly log: Pick<Log, "info" | "warn" | "error">;
 }
 
 /**
@@ -35,22 +36,26 @@ export interface ReceiveEffects {
 export async function receive(request: WebhookRequest, fx: ReceiveEffects): Promise<WebhookAnswer> {
   const refusal = await verify(request, fx);
   if (refusal !== null) {
-    fx.log("webhook refused", { status: refusal.status, because: refusal.because, bytes: request.body.byteLength });
+    fx.log.warn("webhook refused", {
+      status: refusal.status,
+      because: refusal.because,
+      bytes: request.body.byteLength,
+    });
     return error(refusal);
   }
   const delivery = parse(request);
   if ("status" in delivery) {
-    fx.log("webhook malformed", { status: delivery.status, because: delivery.because });
+    fx.log.warn("webhook malformed", { status: delivery.status, because: delivery.because });
     return error(delivery);
   }
   const { event, id } = delivery;
   const reading = toMessages({ ...delivery, ownAppId: fx.ownAppId, receivedAt: fx.clock.now() });
   switch (reading.kind) {
     case "malformed":
-      fx.log("webhook malformed", { delivery: id, event, status: 400, because: reading.because });
+      fx.log.warn("webhook malformed", { delivery: id, event, status: 400, because: reading.because });
       return error({ status: 400, because: reading.because });
     case "ignored":
-      fx.log("webhook ignored", { delivery: id, event, because: reading.because });
+      fx.log.info("webhook ignored", { delivery: id, event, because: reading.because });
       return answer(202, { ignored: reading.because });
     case "messages": {
       const sent = await Promise.allSettled(
@@ -58,11 +63,11 @@ export async function receive(request: WebhookRequest, fx: ReceiveEffects): Prom
       );
       const failed = sent.find((result) => result.status === "rejected");
       if (failed !== undefined) {
-        fx.log("webhook not queued", { delivery: id, event, because: String(failed.reason) });
+        fx.log.error("webhook not queued", failed.reason, { delivery: id, event });
         // GitHub never retries by itself: the delivery is recorded as failed, and the sweep asks for it again.
         return error({ status: 500, because: "the queue did not take it; redeliver it, or wait for the sweep to" });
       }
-      fx.log("webhook queued", { delivery: id, event, messages: reading.messages.length });
+      fx.log.info("webhook queued", { delivery: id, event, messages: reading.messages.length });
       return answer(202, { queued: reading.messages.length });
     }
   }

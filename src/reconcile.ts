@@ -5,6 +5,7 @@ import type { EnvironmentConfig, RepoConfig } from "./core/config.ts";
 import type { Decision, DeployPlan } from "./core/decision.ts";
 import { decideEnvironment } from "./core/environment.ts";
 import { commandId } from "./core/event-command.ts";
+import type { KubeObject } from "./core/manifests.ts";
 import { previewNamespace } from "./core/manifests-preview.ts";
 import type { CommandMessage, LookMessage, TickMessage } from "./core/message.ts";
 import { asRevision, type Millis, type Revision, type Sha, splitRepo, type Target, targetId, topicId } from "./core/names.ts";
@@ -18,7 +19,7 @@ import { gatherPreview, type PreviewTarget } from "./gather-preview.ts";
 import { look } from "./look.ts";
 import { observe } from "./observe.ts";
 import { Conflict, record } from "./record.ts";
-import { again, renderRelease } from "./release.ts";
+import { again, namespaceOf, previewSecret, renderRelease } from "./release.ts";
 import { removePreview } from "./remove.ts";
 
 export type TargetMessage = LookMessage | TickMessage | (CommandMessage & { readonly target: Target });
@@ -183,21 +184,25 @@ async function deploy(
     restarts: {},
   };
   const claimed = await record(known, { ...state, rev, rollout, shown: [...state.shown, rev].slice(-20) }, FIRST_LOOK_MS, fx, { ...context.extra, release });
-  await apply(claimed, release, context.workloads, fx);
+  await apply(claimed, { release, secret: rendered.secret, workloads: context.workloads }, fx);
 }
 
 async function releaseFor(
   input: { plan: DeployPlan; state: TargetState; rev: Revision; now: Millis; config: RepoConfig | null; env: EnvironmentConfig | null },
   fx: Effects,
 ) {
-  const { plan, state, rev, now, config } = input;
+  const { plan, state, rev, now, config, env } = input;
   if (plan.of !== null) {
     const earlier = await fx.store.release(state.target, asRevision(plan.of));
     if (earlier === null) return { kind: "refused", because: `the release ${plan.of} is not in the store` } as const;
-    return { kind: "release", release: again(earlier, { rev, plan, now }) } as const;
+    return { kind: "release", release: again(earlier, { rev, plan, now }), secret: null } as const;
   }
   if (config === null) return { kind: "refused", because: ".proa.yml cannot be read" } as const;
-  return renderRelease({ ...input, config }, fx);
+  const { secrets } = config.previews;
+  const copied = await previewSecret(state.target, { secrets, namespace: namespaceOf(state, env) }, fx);
+  if (copied.kind === "refused") return copied;
+  const release = renderRelease({ ...input, config, secret: copied.mount }, fx);
+  return { kind: "release", release, secret: copied.secret } as const;
 }
 
 /** Deploying was interrupted between the claim and the record: go on from what the cluster shows. */
@@ -206,10 +211,20 @@ async function resume(known: Known, fx: Effects): Promise<void> {
   if (rollout === null) return;
   const release = await fx.store.release(target, rollout.rev);
   if (release === null) throw new Error(`${targetId(target)}: revision ${rollout.rev} was claimed without its release`);
-  await apply(known, release, null, fx);
+  // Interrupted: the Secret is copied once more, as it is now.
+  const copied = await previewSecret(target, release, fx);
+  if (copied.kind === "refused") return refused(known, release, copied.because, fx);
+  await apply(known, { release, secret: copied.secret, workloads: null }, fx);
 }
 
-async function apply(known: Known, release: Release, workloads: Workloads | null, fx: Effects): Promise<void> {
+interface Application {
+  readonly release: Release;
+  readonly secret: KubeObject | null;
+  /** null: not read yet. */
+  readonly workloads: Workloads | null;
+}
+
+async function apply(known: Known, { release, secret, workloads }: Application, fx: Effects): Promise<void> {
   const { target } = known.state;
   let at = known;
   const expectations = [];
@@ -219,7 +234,7 @@ async function apply(known: Known, release: Release, workloads: Workloads | null
     const placed = await place(at, release, name, fx);
     at = placed.known;
     if (placed.placement === null) return;
-    const result = await applyRelease({ target, release, placement: placed.placement, workloads, now: fx.clock.now() }, cluster, fx.log);
+    const result = await applyRelease({ target, release, secret, placement: placed.placement, workloads, now: fx.clock.now() }, cluster, fx.log);
     if (result.kind === "superseded") {
       await record(at, { ...at.state, rollout: null, rev: result.revision, because: `revision ${result.revision} is already there` }, FIRST_LOOK_MS, fx);
       return;

@@ -18,24 +18,20 @@ interface ReleaseInput {
   readonly plan: DeployPlan;
   readonly config: RepoConfig;
   readonly env: EnvironmentConfig | null;
+  readonly secret: CopiedSecretRef | null;
   readonly now: Millis;
 }
 
-/** Everything one revision puts into the cluster, rendered once; `refused`: an input of the cluster's owner is missing. */
-export async function renderRelease(
-  input: ReleaseInput,
-  fx: Effects,
-): Promise<{ kind: "release"; release: Release } | { kind: "refused"; because: string }> {
-  const { state, rev, plan, config, env, now } = input;
+/** Everything one revision puts into the cluster, rendered once; but for the Secret of a preview, whose values no record keeps. */
+export function renderRelease(input: ReleaseInput, fx: Pick<Effects, "templates" | "installation">): Release {
+  const { state, rev, plan, config, env, secret, now } = input;
   const { target } = state;
   const { owner, repo } = splitRepo(state.repo);
   const preview = target.kind === "preview";
-  const namespace = preview ? previewNamespaceName({ owner, repo, number: target.number }) : (env?.namespace ?? "");
+  const namespace = namespaceOf(state, env);
   const host = preview ? previewHost(config.previews.host, { n: target.number, repo, owner, domain: fx.installation.domain }) : (env?.host ?? null);
   const deadlineMs = env?.deadlineMs ?? PREVIEW_DEADLINE_MS;
 
-  const copied = preview ? await secretsFor(target, namespace, config, fx) : { objects: [], mount: null };
-  if ("refused" in copied) return { kind: "refused", because: copied.refused };
   const patch = preview ? [] : patched(config, plan);
   const objects = patch.length > 0 ? [] : renderServices({
     templates: fx.templates,
@@ -50,17 +46,17 @@ export async function renderRelease(
     hosts: serviceHosts(config.services, host),
     ingressClassName: fx.installation.ingressClass,
     deadlineMs,
-    secret: copied.mount,
+    secret,
   });
   const fences = preview ? renderPreviewBase({ templates: fx.templates, target, namespace, policy: fx.installation.previewPolicy }) : [];
-  const release: Release = {
+  return {
     rev,
     kind: plan.kind,
     sha: plan.sha,
     configRef: preview ? (state.seen?.base ?? "") : "default branch",
     key: releaseKey(plan.services),
     services: plan.services,
-    objects: [...fences, ...copied.objects, ...objects],
+    objects: [...fences, ...objects],
     namespace,
     clusters: env?.clusters ?? ["default"],
     url: host === null ? null : fx.installation.publicUrl.replaceAll("{host}", host),
@@ -68,12 +64,16 @@ export async function renderRelease(
     createdAt: now,
     bakeMs: env?.bakeMs ?? 0,
     deadlineMs,
+    secrets: preview ? config.previews.secrets : null,
     rollback: env?.rollback ?? "off",
     pulls: plan.pulls,
     patch,
   };
-  return { kind: "release", release };
 }
+
+/** Where a target's objects go: a preview's own, or the one that the environment's owner made. */
+export const namespaceOf = ({ target, repo }: TargetState, env: EnvironmentConfig | null): string =>
+  target.kind === "preview" ? previewNamespaceName({ ...splitRepo(repo), number: target.number }) : (env?.namespace ?? "");
 
 /** An earlier release as a new revision: its own objects and digests, only the record of who wrote them is new. */
 export function again(earlier: Release, { rev, plan, now }: Pick<ReleaseInput, "rev" | "plan" | "now">): Release {
@@ -95,17 +95,15 @@ function patched(config: RepoConfig, plan: DeployPlan): PatchedWorkload[] {
   });
 }
 
-async function secretsFor(
-  target: Extract<Target, { kind: "preview" }>,
-  namespace: string,
-  config: RepoConfig,
+/** The Secret a preview's pods take variables from, copied anew at each deployment and never kept: a release goes into the store. */
+export async function previewSecret(
+  target: Target,
+  { secrets, namespace }: Pick<Release, "secrets" | "namespace">,
   fx: Effects,
-): Promise<{ objects: KubeObject[]; mount: CopiedSecretRef | null } | { refused: string }> {
-  const { secrets } = config.previews;
-  if (secrets === null) return { objects: [], mount: null };
+): Promise<{ kind: "copied"; secret: KubeObject | null; mount: CopiedSecretRef | null } | { kind: "refused"; because: string }> {
+  if (secrets === null || target.kind === "env") return { kind: "copied", secret: null, mount: null };
   const source = (await fx.clusters.get("default")?.secret(fx.installation.secretsNamespace, secrets.from)) ?? null;
-  const copied = copiedSecret({ templates: fx.templates, target, namespace, from: secrets.from, keys: secrets.keys, source });
-  return copied.kind === "refused" ? { refused: copied.because } : { objects: [copied.secret], mount: copied.mount };
+  return copiedSecret({ templates: fx.templates, target, namespace, ...secrets, source });
 }
 
 /** The annotations by which a Deployment says who wrote it, and from what. */

@@ -17,7 +17,9 @@ export class SettingsError extends Error {
 
   constructor(mistakes: readonly Mistake[]) {
     const lines = mistakes.map(({ variable, wrong, remedy }) => `  ${variable} ${wrong}: ${remedy}`);
-    super(`${mistakes.length === 1 ? "A setting is" : `${mistakes.length} settings are`} wrong (docs/settings.md explains each):\n${lines.join("\n")}`);
+    super(
+      `${mistakes.length === 1 ? "A setting is" : `${mistakes.length} settings are`} wrong (docs/settings.md explains each):\n${lines.join("\n")}`,
+    );
     this.mistakes = mistakes;
   }
 }
@@ -36,7 +38,10 @@ export function together<R extends Readers>(readers: R): Reader<Values<R>> {
         values[name] = read(env);
       } catch (error) {
         if (!(error instanceof SettingsError)) throw error;
-        mistakes.push(...error.mistakes);
+        // Two settings may come from one variable.
+        mistakes.push(
+          ...error.mistakes.filter(({ variable }) => !mistakes.some((known) => known.variable === variable)),
+        );
       }
     }
     if (mistakes.length > 0) throw new SettingsError(mistakes);
@@ -58,7 +63,11 @@ export const required = (env: Environment, variable: string, remedy: string): st
   optional(env, variable) ?? refuse(variable, "is not set", remedy);
 
 /** The value where `holds`, the fallback where it is not set. Values are repeated in the message, so none of them is a secret. */
-export function matching(env: Environment, variable: string, rule: { fallback: string; holds: (value: string) => boolean; remedy: string }) {
+export function matching(
+  env: Environment,
+  variable: string,
+  rule: { fallback: string; holds: (value: string) => boolean; remedy: string },
+) {
   const value = optional(env, variable) ?? rule.fallback;
   return rule.holds(value) ? value : refuse(variable, `is "${value}"`, rule.remedy);
 }
@@ -73,7 +82,8 @@ export const items = (value: string): string[] =>
 export function json(variable: string, value: string, remedy: string): Readonly<Record<string, unknown>> {
   try {
     const parsed: unknown = JSON.parse(value);
-    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
+    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed))
+      return parsed as Record<string, unknown>;
   } catch {
     // JSON.parse quotes its input, and this one may hold passwords.
     return refuse(variable, "is not JSON", remedy);
@@ -84,14 +94,23 @@ export function json(variable: string, value: string, remedy: string): Readonly<
 /** http or https, and nothing that would be lost or leaked when paths are added. */
 export function isPlainUrl(value: string): boolean {
   const url = URL.parse(value);
-  return url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" && url.search === "" && url.hash === "";
+  return (
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.username === "" &&
+    url.password === "" &&
+    url.search === "" &&
+    url.hash === ""
+  );
 }
 
 /** A PEM as it is, on one line with `\n`, or in base64, which is how it survives most deployment tools. */
 export function privateKey(env: Environment, variable: string): Secret {
   const remedy = "put the App's private key (.pem) here, as it is, on one line with \\n, or in base64";
   const value = required(env, variable, remedy);
-  const pem = value.includes("-----BEGIN") ? value.replaceAll("\\n", "\n") : Buffer.from(value, "base64").toString("utf8");
+  const pem = value.includes("-----BEGIN")
+    ? value.replaceAll("\\n", "\n")
+    : Buffer.from(value, "base64").toString("utf8");
   try {
     if (createPrivateKey(pem).asymmetricKeyType === "rsa") return new Secret(pem);
   } catch {

@@ -26,7 +26,11 @@ export interface ClusterSettings {
 }
 
 export type RegistrySettings =
-  | { readonly kind: "oci"; readonly url: string; readonly credentials: { readonly username: string; readonly password: Secret } | null }
+  | {
+      readonly kind: "oci";
+      readonly url: string;
+      readonly credentials: { readonly username: string; readonly password: Secret } | null;
+    }
   | { readonly kind: "ecr" };
 
 /** A file of this machine; the one kind of store and of queue in this version. */
@@ -37,7 +41,7 @@ export interface SqliteSettings {
 
 const MIN_WEBHOOK_SECRET = 16;
 
-/** Reads `PROA_GITHUB_APP_ID` alone: what the webhook function needs to know its own events. */
+/** By itself as well: the webhook function knows its own events by it and needs nothing else of the App. */
 const appId: Reader<number> = (env) => {
   const remedy = "write the App's numeric id, from its settings page";
   const value = required(env, "PROA_GITHUB_APP_ID", remedy);
@@ -66,7 +70,8 @@ const webhookSecrets: Reader<readonly Secret[]> = (env) => {
   const secrets = items(required(env, "PROA_WEBHOOK_SECRETS", remedy));
   const tooShort = secrets.findIndex((secret) => secret.length < MIN_WEBHOOK_SECRET);
   if (secrets.length === 0) return refuse("PROA_WEBHOOK_SECRETS", "holds no secret", remedy);
-  if (tooShort !== -1) return refuse("PROA_WEBHOOK_SECRETS", `has a secret (number ${tooShort + 1}) that is too short to be safe`, remedy);
+  if (tooShort !== -1)
+    return refuse("PROA_WEBHOOK_SECRETS", `has a secret (number ${tooShort + 1}) that is too short to be safe`, remedy);
   return secrets.map((secret) => new Secret(secret));
 };
 
@@ -83,16 +88,24 @@ function sqlite(env: Environment, variable: string, later: string): SqliteSettin
 
 /** A plain KUBECONFIG is not looked at: nobody deploys to a cluster because a shell happened to point there. */
 const clusters: Reader<readonly ClusterSettings[]> = (env) => {
-  const remedy = 'write name=path[#context], comma separated, or {"name": {"kubeconfig": path, "context": name}}; PROA_KUBECONFIG alone for one cluster';
+  const remedy =
+    'write name=path[#context], comma separated, or {"name": {"kubeconfig": path, "context": name}}; PROA_KUBECONFIG alone for one cluster';
   const fallback = optional(env, "PROA_KUBECONFIG");
   const value = optional(env, "PROA_CLUSTERS");
-  const found = value === null ? [] : value.startsWith("{") ? clustersFromJson(value, remedy) : items(value).map((item) => clusterFromText(item, remedy));
+  const found =
+    value === null
+      ? []
+      : value.startsWith("{")
+        ? clustersFromJson(value, remedy)
+        : items(value).map((item) => clusterFromText(item, remedy));
   if (fallback !== null && !found.some(({ name }) => name === "default")) {
     found.push({ name: "default", kubeconfig: fallback, context: null });
   }
   const names = found.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) return refuse("PROA_CLUSTERS", `names "${twice}" twice`, "give each cluster a name of its own");
+  if (twice !== undefined)
+    return refuse("PROA_CLUSTERS", `names "${twice}" twice`, "give each cluster a name of its own");
+  if (value === null && fallback === null) return refuse("PROA_CLUSTERS", "is not set", remedy);
   // Previews live in the cluster of this name.
   if (!names.includes("default")) return refuse("PROA_CLUSTERS", 'names no cluster "default"', remedy);
   return found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -101,7 +114,8 @@ const clusters: Reader<readonly ClusterSettings[]> = (env) => {
 function clustersFromJson(value: string, remedy: string): ClusterSettings[] {
   return Object.entries(json("PROA_CLUSTERS", value, remedy)).map(([name, entry]) => {
     const { kubeconfig, context = null, ...rest } = fieldsOf("PROA_CLUSTERS", name, entry, remedy);
-    const fine = typeof kubeconfig === "string" && kubeconfig !== "" && (context === null || typeof context === "string");
+    const fine =
+      typeof kubeconfig === "string" && kubeconfig !== "" && (context === null || typeof context === "string");
     if (!fine || Object.keys(rest).length > 0) return refuse("PROA_CLUSTERS", `describes "${name}" wrongly`, remedy);
     return { name: clusterName(name), kubeconfig, context };
   });
@@ -133,7 +147,8 @@ const registries: Reader<Readonly<Record<string, RegistrySettings>>> = (env) => 
     if (kind !== "oci") return wrong('has a kind that is neither "oci" nor "ecr"');
     if (typeof url !== "string" || !isPlainUrl(url)) return wrong("has a url that is not an http(s) address");
     if (username === undefined && password === undefined) return [host, { kind, url, credentials: null }];
-    if (typeof username !== "string" || typeof password !== "string" || password === "") return wrong("needs username and password together");
+    if (typeof username !== "string" || typeof password !== "string" || password === "")
+      return wrong("needs username and password together");
     return [host, { kind, url, credentials: { username, password: new Secret(password) } }];
   });
   return Object.fromEntries(entries);
@@ -143,7 +158,8 @@ const fieldsOf = (variable: string, name: string, entry: unknown, remedy: string
   typeof entry === "object" && entry !== null ? { ...entry } : refuse(variable, `has no object at "${name}"`, remedy);
 
 const isDomain = (value: string): boolean =>
-  value.length <= 253 && /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/.test(value);
+  value.length <= 253 &&
+  /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/.test(value);
 const isLabelValue = (value: string): boolean => /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(value);
 const isQuantity = (value: string): boolean => (parseQuantity(value) ?? 0) > 0;
 
@@ -152,7 +168,8 @@ const previewPolicy: Reader<InstallationSettings["previewPolicy"]> = (env) => {
   const [[key, label] = ["", ""]] = Object.entries(DEFAULT_PREVIEW_POLICY.ingressNamespaceLabels);
   const value = matching(env, variable, {
     fallback: `${key}=${label}`,
-    holds: (text) => /^(?:[a-z0-9.-]+\/)?[A-Za-z0-9._-]+=/.test(text) && isLabelValue(text.slice(text.indexOf("=") + 1)),
+    holds: (text) =>
+      /^(?:[a-z0-9.-]+\/)?[A-Za-z0-9._-]+=/.test(text) && isLabelValue(text.slice(text.indexOf("=") + 1)),
     remedy: "write label=value as the ingress controller's namespace carries it",
   });
   const [name = "", text = ""] = value.split("=");
@@ -170,11 +187,17 @@ const installation: Reader<InstallationSettings> = together({
   defaultImage: (env: Environment) =>
     matching(env, "PROA_DEFAULT_IMAGE", {
       fallback: "",
-      holds: (value) => /^[a-z0-9.:-]+\//.test(value) && isRepository(value.slice(value.indexOf("/") + 1).replaceAll(/\{(owner|repo|service)\}/g, "x")),
+      holds: (value) =>
+        /^[a-z0-9.:-]+\//.test(value) &&
+        isRepository(value.slice(value.indexOf("/") + 1).replaceAll(/\{(owner|repo|service)\}/g, "x")),
       remedy: "write the image of a service that names none, e.g. registry.example/{owner}/{repo}-{service}",
     }),
   domain: (env: Environment) =>
-    matching(env, "PROA_DOMAIN", { fallback: "", holds: isDomain, remedy: "write the domain below which previews answer, e.g. preview.example.com" }),
+    matching(env, "PROA_DOMAIN", {
+      fallback: "",
+      holds: isDomain,
+      remedy: "write the domain below which previews answer, e.g. preview.example.com",
+    }),
   publicUrl: (env: Environment) =>
     matching(env, "PROA_PUBLIC_URL", {
       fallback: "https://{host}",
@@ -184,20 +207,38 @@ const installation: Reader<InstallationSettings> = together({
   ingressClass: (env: Environment) => optional(env, "PROA_INGRESS_CLASS"),
   previewPolicy,
   secretsNamespace: (env: Environment) =>
-    matching(env, "PROA_SECRETS_NAMESPACE", { fallback: "proa", holds: (value) => isDomain(value) && !value.includes("."), remedy: "write a namespace's name" }),
+    matching(env, "PROA_SECRETS_NAMESPACE", {
+      fallback: "proa",
+      holds: (value) => isDomain(value) && !value.includes("."),
+      remedy: "write a namespace's name",
+    }),
   previewCaps: together({
     cpu: (env: Environment) =>
-      matching(env, "PROA_PREVIEW_MAX_CPU", { fallback: "1", holds: isQuantity, remedy: "write what one service of a preview may ask for, e.g. 500m" }),
+      matching(env, "PROA_PREVIEW_MAX_CPU", {
+        fallback: "1",
+        holds: isQuantity,
+        remedy: "write what one service of a preview may ask for, e.g. 500m",
+      }),
     memory: (env: Environment) =>
-      matching(env, "PROA_PREVIEW_MAX_MEMORY", { fallback: "1Gi", holds: isQuantity, remedy: "write what one service of a preview may ask for, e.g. 512Mi" }),
+      matching(env, "PROA_PREVIEW_MAX_MEMORY", {
+        fallback: "1Gi",
+        holds: isQuantity,
+        remedy: "write what one service of a preview may ask for, e.g. 512Mi",
+      }),
   }),
   logsInPublic: (env: Environment) =>
-    matching(env, "PROA_LOGS_IN_PUBLIC", { fallback: "false", holds: (value) => ["true", "false"].includes(value), remedy: "write true or false" }) === "true",
+    matching(env, "PROA_LOGS_IN_PUBLIC", {
+      fallback: "false",
+      holds: (value) => ["true", "false"].includes(value),
+      remedy: "write true or false",
+    }) === "true",
 });
 
 const dashboardUrl: Reader<string | null> = (env) => {
   const value = optional(env, "PROA_DASHBOARD_URL");
-  return value === null || isPlainUrl(value) ? value : refuse("PROA_DASHBOARD_URL", `is "${value}"`, "write an http(s) address or leave it out");
+  return value === null || isPlainUrl(value)
+    ? value
+    : refuse("PROA_DASHBOARD_URL", `is "${value}"`, "write an http(s) address or leave it out");
 };
 
 // Each function is given, and therefore asks for, only what it uses.
@@ -207,7 +248,16 @@ export const reporterSettings = together({ github, store, queue, dashboardUrl })
 export const tickSettings = together({ queue });
 export const sweeperSettings = together({ github, store, queue, clusters, dashboardUrl });
 /** All of them, for one process that is all the functions. */
-export const readSettings = together({ github, webhookSecrets, store, queue, clusters, registries, installation, dashboardUrl });
+export const readSettings = together({
+  github,
+  webhookSecrets,
+  store,
+  queue,
+  clusters,
+  registries,
+  installation,
+  dashboardUrl,
+});
 
 export type GitHubSettings = ReturnType<typeof github>;
 export type Settings = ReturnType<typeof readSettings>;

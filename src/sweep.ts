@@ -7,6 +7,9 @@ import type { TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
 import { look } from "./look.ts";
 
+/** No registry and nothing to render with: a sweep only finds and enqueues. */
+export type SweepEffects = Pick<Effects, "clock" | "log" | "store" | "queue" | "github" | "clusters">;
+
 const DUE_BATCH = 200;
 /** A tick that is a little late is normal; one that is lost is this late. */
 const LATE_MS = 5_000;
@@ -18,7 +21,7 @@ const REDELIVERY_WINDOW_MS = 3 * 24 * 3_600_000;
 const MOST_REDELIVERIES = 100;
 
 /** Each minute: what a lost tick or a lost wake-up left lying. Two at once only look twice. */
-export async function sweepOverdue(fx: Effects): Promise<{ targets: number }> {
+export async function sweepOverdue(fx: SweepEffects): Promise<{ targets: number }> {
   const now = fx.clock.now();
   const overdue = await fx.store.overdue(now - LATE_MS, DUE_BATCH);
   for (const state of overdue) if (state.wake !== null) await fx.queue.tick(state.target, state.wake.n, 0);
@@ -43,7 +46,7 @@ export interface SweepReport {
  * compared, and what differs is looked at. The sweep itself deletes nothing: an absence in a list only makes that one pull
  * request be fetched, and only a pull request that says "closed" is taken down.
  */
-export async function sweepGitHub(fx: Effects): Promise<SweepReport | null> {
+export async function sweepGitHub(fx: SweepEffects): Promise<SweepReport | null> {
   const now = fx.clock.now();
   if (!(await fx.store.lease("github", now, 5 * 60_000))) return null;
   const redelivered = await redeliver(now, fx);
@@ -73,7 +76,7 @@ export async function sweepGitHub(fx: Effects): Promise<SweepReport | null> {
 }
 
 /** GitHub sends a delivery once. What failed while we were down is asked for again, a few days back at most. */
-async function redeliver(now: Millis, fx: Effects): Promise<number> {
+async function redeliver(now: Millis, fx: SweepEffects): Promise<number> {
   const cursor = await fx.store.cursor("deliveries");
   const since = Math.max(typeof cursor === "number" ? cursor : 0, now - REDELIVERY_WINDOW_MS);
   const lost = (await fx.github.failedDeliveries(since)).sort((a, b) => a.deliveredAt - b.deliveredAt).slice(0, MOST_REDELIVERIES);
@@ -90,7 +93,7 @@ async function sweepRepository(
   installation: number,
   repository: Repository,
   now: Millis,
-  fx: Effects,
+  fx: SweepEffects,
 ): Promise<{ enqueued: number; stopped: boolean }> {
   const { id: repoId, name: repo } = repository;
   const github = fx.github.installation(installation);
@@ -128,7 +131,7 @@ async function sweepBranch(
   github: GitHub,
   { installation, repository, states }: { installation: number; repository: Repository; states: readonly (TargetState | null)[] },
   now: Millis,
-  fx: Effects,
+  fx: SweepEffects,
 ): Promise<number> {
   const { id: repoId, name: repo, defaultBranch: branch } = repository;
   const tip = await github.branch(repo, branch);
@@ -141,7 +144,7 @@ async function sweepBranch(
 }
 
 /** Namespaces that carry our labels and that no record knows: a store that was lost, or a preview made by a dead attempt. */
-async function sweepNamespaces(now: Millis, fx: Effects): Promise<number> {
+async function sweepNamespaces(now: Millis, fx: SweepEffects): Promise<number> {
   let enqueued = 0;
   for (const [name, cluster] of [...fx.clusters].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const orphans: Target[] = [];

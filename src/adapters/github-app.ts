@@ -66,7 +66,9 @@ export function neverSucceeded(deliveries: readonly Delivery[]): { id: string; g
   const byGuid = Map.groupBy(deliveries, (delivery) => delivery.guid);
   return [...byGuid.values()]
     .filter((attempts) => !attempts.some((attempt) => attempt.ok))
-    .map((attempts) => attempts.reduce((newest, attempt) => (attempt.deliveredAt > newest.deliveredAt ? attempt : newest)))
+    .map((attempts) =>
+      attempts.reduce((newest, attempt) => (attempt.deliveredAt > newest.deliveredAt ? attempt : newest)),
+    )
     .toSorted((a, b) => b.deliveredAt - a.deliveredAt)
     .map(({ id, guid, deliveredAt }) => ({ id, guid, deliveredAt }));
 }

@@ -51,7 +51,13 @@ export function checkRunWrites(http: GitHubHttp, app: AppIdentity) {
 
 type Annotation = ReturnType<typeof annotation>;
 
-const patch = (http: GitHubHttp, repo: RepoName, id: number, body: CheckRunBody, annotations: CheckRunBody["annotations"]) =>
+const patch = (
+  http: GitHubHttp,
+  repo: RepoName,
+  id: number,
+  body: CheckRunBody,
+  annotations: CheckRunBody["annotations"],
+) =>
   http.send(
     "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}",
     { ...splitRepo(repo), check_run_id: id, ...checkRun(body, annotations) },

@@ -53,9 +53,14 @@ export function createAppCredentials(app: AppIdentity, octokit: Octokit) {
     installation: (installationId: number): Credentials =>
       keepToken(app.clock, async () => {
         try {
-          return parseToken(await auth({ type: "installation", installationId, permissions: PERMISSIONS, refresh: true }));
+          return parseToken(
+            await auth({ type: "installation", installationId, permissions: PERMISSIONS, refresh: true }),
+          );
         } catch (error) {
-          throw refusal(installationId, outside(`token for installation ${installationId}`, false, error, app.clock.now()));
+          throw refusal(
+            installationId,
+            outside(`token for installation ${installationId}`, false, error, app.clock.now()),
+          );
         }
       }),
   };
@@ -69,7 +74,10 @@ function refusal(installationId: number, error: unknown): unknown {
     forbidden: "suspended, or PROA_GITHUB_APP_ID and PROA_GITHUB_PRIVATE_KEY are not of one App",
     invalid: "an owner of the account has to accept the App's new permissions",
   }[error.problem.code as string];
-  return new OutsideError({ code: "forbidden", detail: [error.message, remedy].join(" — "), retryable: false }, { cause: error });
+  return new OutsideError(
+    { code: "forbidden", detail: [error.message, remedy].join(" — "), retryable: false },
+    { cause: error },
+  );
 }
 
 const parseToken = ({ token, expiresAt }: { token: string; expiresAt: string }): Token => ({

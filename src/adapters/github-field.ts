@@ -18,7 +18,11 @@ export class Field {
   at(key: string): Field {
     const { value } = this;
     if (typeof value !== "object" || value === null || Array.isArray(value)) return this.refuse("an object");
-    return new Field((value as Record<string, unknown>)[key], this.#origin, this.#path === "" ? key : `${this.#path}.${key}`);
+    return new Field(
+      (value as Record<string, unknown>)[key],
+      this.#origin,
+      this.#path === "" ? key : `${this.#path}.${key}`,
+    );
   }
 
   string(): string {
@@ -26,7 +30,9 @@ export class Field {
   }
 
   integer(): number {
-    return typeof this.value === "number" && Number.isSafeInteger(this.value) ? this.value : this.refuse("a whole number");
+    return typeof this.value === "number" && Number.isSafeInteger(this.value)
+      ? this.value
+      : this.refuse("a whole number");
   }
 
   boolean(): boolean {
@@ -61,7 +67,9 @@ export class Field {
   refuse(expected: string): never {
     const found = JSON.stringify(this.value, (_, v: unknown) => (typeof v === "bigint" ? String(v) : v)) ?? "missing";
     const shown = found.length > 80 ? `${found.slice(0, 80)}…` : found;
-    throw new MalformedReply(`${this.#origin}: ${this.#path === "" ? "the reply" : this.#path} is ${shown}, expected ${expected}`);
+    throw new MalformedReply(
+      `${this.#origin}: ${this.#path === "" ? "the reply" : this.#path} is ${shown}, expected ${expected}`,
+    );
   }
 }
 

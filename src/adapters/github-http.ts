@@ -100,7 +100,11 @@ export function createGitHubHttp(octokit: Octokit, credentials: Credentials, clo
   async function ask(route: string, parameters: Parameters, etag: string | null): Promise<Reply> {
     for (let attempt = 1; ; attempt++) {
       const token = await credentials.token();
-      const headers = { ...parameters.headers, authorization: `Bearer ${token}`, ...(etag === null ? {} : { "if-none-match": etag }) };
+      const headers = {
+        ...parameters.headers,
+        authorization: `Bearer ${token}`,
+        ...(etag === null ? {} : { "if-none-match": etag }),
+      };
       try {
         return await octokit.request(route, { ...parameters, headers });
       } catch (error) {
@@ -122,7 +126,8 @@ export function createGitHubHttp(octokit: Octokit, credentials: Credentials, clo
       reply = await ask(route, parameters, usable?.etag ?? null);
     } catch (error) {
       const failure = failureOf(error);
-      if (usable === null || failure?.kind !== "answer" || failure.status !== 304) throw outside(asked, false, error, clock.now());
+      if (usable === null || failure?.kind !== "answer" || failure.status !== 304)
+        throw outside(asked, false, error, clock.now());
       keep(key, usable);
       return { value: usable.value as T, next: usable.next };
     }
@@ -157,7 +162,11 @@ export function createGitHubHttp(octokit: Octokit, credentials: Credentials, clo
       yield page.value;
       for (let n = 2; page.next !== null; n++) {
         if (n > MAX_PAGES) {
-          throw new OutsideError({ code: "invalid", detail: `${route}: more than ${MAX_PAGES} pages`, retryable: false });
+          throw new OutsideError({
+            code: "invalid",
+            detail: `${route}: more than ${MAX_PAGES} pages`,
+            retryable: false,
+          });
         }
         page = await read(`GET ${page.next}`, { request: { route: route.replace("GET ", "") } }, parse);
         yield page.value;
@@ -194,5 +203,9 @@ function nextPage(link: unknown, url: string): string | null {
   const next = typeof link === "string" ? /<([^<>]+)>;\s*rel="next"/.exec(link)?.[1] : undefined;
   if (next === undefined) return null;
   if (new URL(next).origin === new URL(url).origin) return next;
-  throw new OutsideError({ code: "invalid", detail: `GET ${url}: the next page is at another origin, ${next}`, retryable: false });
+  throw new OutsideError({
+    code: "invalid",
+    detail: `GET ${url}: the next page is at another origin, ${next}`,
+    retryable: false,
+  });
 }

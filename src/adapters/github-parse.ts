@@ -101,7 +101,8 @@ export function parseCheckRun(reply: Field): CheckRun {
     conclusion: reply.at("conclusion").orNull((conclusion) => conclusion.string()),
     startedAt: reply.at("started_at").orNull((at) => at.time()),
     completedAt: reply.at("completed_at").orNull((at) => at.time()),
-    url: reply.at("html_url").orNull((url) => url.string()) ?? reply.at("details_url").orNull((url) => url.string()) ?? "",
+    url:
+      reply.at("html_url").orNull((url) => url.string()) ?? reply.at("details_url").orNull((url) => url.string()) ?? "",
   };
 }
 
@@ -155,20 +156,25 @@ export interface Branch {
 
 /** With classic protection as far as `contents: read` shows it. */
 export function parseBranch(reply: Field): Branch {
-  const classic = reply.at("protection").orNull((protection) => protection.at("required_status_checks").orNull(parseProtection));
+  const classic = reply
+    .at("protection")
+    .orNull((protection) => protection.at("required_status_checks").orNull(parseProtection));
   return { tip: parseCommit(reply.at("commit")), required: classic ?? [] };
 }
 
 function parseProtection(reply: Field): RequiredContext[] {
-  const checks = reply.at("checks").orNull((list) =>
-    list.list((check) => ({ context: check.at("context").string(), appId: anyAppIsNull(check.at("app_id")) })),
-  );
+  const checks = reply
+    .at("checks")
+    .orNull((list) =>
+      list.list((check) => ({ context: check.at("context").string(), appId: anyAppIsNull(check.at("app_id")) })),
+    );
   // `contexts` repeats the names of `checks`, and is all there is on older servers.
   const names = reply.at("contexts").orNull((list) => list.list((context) => context.string())) ?? [];
   const named = new Set(checks?.map((check) => check.context));
-  return [...(checks ?? []), ...names.filter((name) => !named.has(name)).map((context) => ({ context, appId: null }))].map(
-    (check) => ({ ...check, source: "protection" }),
-  );
+  return [
+    ...(checks ?? []),
+    ...names.filter((name) => !named.has(name)).map((context) => ({ context, appId: null })),
+  ].map((check) => ({ ...check, source: "protection" }));
 }
 
 /** -1 and null both mean that any app may report the check. */
@@ -188,7 +194,9 @@ export function parsePermission(reply: Field): Permission | "none" {
 export function isWrittenBy(app: { readonly id: number; readonly slug: string }, author: "user" | "creator") {
   return (reply: Field): boolean => {
     const via = reply.at("performed_via_github_app").orNull((field) => field.at("id").integer());
-    return via === null ? reply.at(author).orNull((user) => user.at("login").string()) === `${app.slug}[bot]` : via === app.id;
+    return via === null
+      ? reply.at(author).orNull((user) => user.at("login").string()) === `${app.slug}[bot]`
+      : via === app.id;
   };
 }
 

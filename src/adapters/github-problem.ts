@@ -21,7 +21,10 @@ export function outside(asked: string, writes: boolean, error: unknown, now: Mil
 export function failureOf(error: unknown): Failure | null {
   if (!(error instanceof Error) || !("status" in error) || typeof error.status !== "number") return null;
   const { status, message } = error;
-  const response = "response" in error ? (error.response as Pick<Extract<Failure, { kind: "answer" }>, "headers"> | undefined) : undefined;
+  const response =
+    "response" in error
+      ? (error.response as Pick<Extract<Failure, { kind: "answer" }>, "headers"> | undefined)
+      : undefined;
   return response === undefined
     ? { kind: "no answer", code: deepestCode(error), message }
     : { kind: "answer", status, headers: response.headers, message };
@@ -67,7 +70,14 @@ export function judgeFailure(request: string, writes: boolean, failure: Failure,
 }
 
 /** The connection was never made, so even a write is safe to repeat. */
-const neverSent = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"]);
+const neverSent = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
 
 /**
  * How long GitHub wants to be left alone; null: this is no rate limit.
@@ -78,7 +88,8 @@ function waitDemanded({ status, headers, message }: Extract<Failure, { kind: "an
   const retryAfter = Number(headers["retry-after"] ?? Number.NaN);
   if (retryAfter >= 0) return retryAfter * 1000;
   const reset = Number(headers["x-ratelimit-reset"] ?? Number.NaN);
-  if (Number(headers["x-ratelimit-remaining"] ?? Number.NaN) === 0 && reset > 0) return Math.max(1000, reset * 1000 - now);
+  if (Number(headers["x-ratelimit-remaining"] ?? Number.NaN) === 0 && reset > 0)
+    return Math.max(1000, reset * 1000 - now);
   return status === 429 || /secondary rate limit|abuse detection|rate limit exceeded/i.test(message) ? 60_000 : null;
 }
 

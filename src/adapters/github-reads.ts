@@ -30,13 +30,23 @@ export function readsOf(http: GitHubHttp) {
     repository: (repo) => http.get("GET /repos/{owner}/{repo}", splitRepo(repo), parseRepository),
 
     pullRequest: (repo, number) =>
-      http.get("GET /repos/{owner}/{repo}/pulls/{pull_number}", { ...splitRepo(repo), pull_number: number }, parsePullRequest),
+      http.get(
+        "GET /repos/{owner}/{repo}/pulls/{pull_number}",
+        { ...splitRepo(repo), pull_number: number },
+        parsePullRequest,
+      ),
 
     openPullRequests: (repo) =>
       all(http.pages("GET /repos/{owner}/{repo}/pulls", { ...splitRepo(repo), state: "open" }, pullRequestList)),
 
     pullRequestsOf: (repo, sha) =>
-      all(http.pages("GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls", { ...splitRepo(repo), commit_sha: sha }, pullRequestList)),
+      all(
+        http.pages(
+          "GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls",
+          { ...splitRepo(repo), commit_sha: sha },
+          pullRequestList,
+        ),
+      ),
 
     async changedFiles(repo, number) {
       const route = "GET /repos/{owner}/{repo}/pulls/{pull_number}/files";
@@ -47,17 +57,24 @@ export function readsOf(http: GitHubHttp) {
     async checks(repo, sha) {
       const at = { ...splitRepo(repo), ref: sha };
       const [runs, statuses, suites] = await Promise.all([
-        all(http.pages("GET /repos/{owner}/{repo}/commits/{ref}/check-runs", { ...at, filter: "latest" }, checkRunList)),
+        all(
+          http.pages("GET /repos/{owner}/{repo}/commits/{ref}/check-runs", { ...at, filter: "latest" }, checkRunList),
+        ),
         all(http.pages("GET /repos/{owner}/{repo}/commits/{ref}/status", at, statusList)),
         all(http.pages("GET /repos/{owner}/{repo}/commits/{ref}/check-suites", at, checkSuiteList)),
       ]);
       // A status that arrives between two pages shows its context twice; the newest says how things are.
-      const newest = new Map(statuses.toSorted((a, b) => a.updatedAt - b.updatedAt).map((status) => [status.context, status]));
+      const newest = new Map(
+        statuses.toSorted((a, b) => a.updatedAt - b.updatedAt).map((status) => [status.context, status]),
+      );
       return { sha, runs, statuses: [...newest.values()].toSorted((a, b) => compare(a.context, b.context)), suites };
     },
 
     async branchRules(repo, branch) {
-      const [protectedBranch, rules] = await Promise.all([readBranch(http, repo, branch), readRules(http, repo, branch)]);
+      const [protectedBranch, rules] = await Promise.all([
+        readBranch(http, repo, branch),
+        readRules(http, repo, branch),
+      ]);
       if (protectedBranch === null) {
         throw new OutsideError({ code: "not-found", detail: `${repo} has no branch ${branch}`, retryable: false });
       }
@@ -67,7 +84,11 @@ export function readsOf(http: GitHubHttp) {
     branch: async (repo, branch) => (await readBranch(http, repo, branch))?.tip ?? null,
 
     commit: (repo, sha) =>
-      http.get("GET /repos/{owner}/{repo}/git/commits/{commit_sha}", { ...splitRepo(repo), commit_sha: sha }, parseGitCommit),
+      http.get(
+        "GET /repos/{owner}/{repo}/git/commits/{commit_sha}",
+        { ...splitRepo(repo), commit_sha: sha },
+        parseGitCommit,
+      ),
 
     async compare(repo, base, head) {
       const route = "GET /repos/{owner}/{repo}/compare/{basehead}";
@@ -95,7 +116,11 @@ export function readsOf(http: GitHubHttp) {
       const at = { ...splitRepo(repo), path, ref, headers: { accept: "application/vnd.github.raw+json" } };
       const file = await http.get("GET /repos/{owner}/{repo}/contents/{path}", at, parseTextFile);
       if (file === null || file.kind === "text") return file?.text ?? null;
-      throw new OutsideError({ code: "invalid", detail: `${path} in ${repo} at ${ref} must be ${file.mustBe}`, retryable: false });
+      throw new OutsideError({
+        code: "invalid",
+        detail: `${path} in ${repo} at ${ref} must be ${file.mustBe}`,
+        retryable: false,
+      });
     },
 
     async permission(repo, login) {
@@ -125,10 +150,13 @@ const readBranch = (http: GitHubHttp, repo: RepoName, branch: string) =>
 /** None where rulesets do not exist: on older servers, and on private repositories of a plan without them, GitHub answers 404 or this 403. */
 async function readRules(http: GitHubHttp, repo: RepoName, branch: string): Promise<BranchRules[]> {
   try {
-    return await all(http.pages("GET /repos/{owner}/{repo}/rules/branches/{branch}", { ...splitRepo(repo), branch }, ruleList));
+    return await all(
+      http.pages("GET /repos/{owner}/{repo}/rules/branches/{branch}", { ...splitRepo(repo), branch }, ruleList),
+    );
   } catch (error) {
     if (isNotFound(error)) return [];
-    if (error instanceof OutsideError && error.problem.code === "forbidden" && /upgrade to github/i.test(error.message)) return [];
+    if (error instanceof OutsideError && error.problem.code === "forbidden" && /upgrade to github/i.test(error.message))
+      return [];
     throw error;
   }
 }
@@ -140,12 +168,16 @@ function mergeRules(rules: readonly BranchRules[]): BranchRules {
     if (!required.has(key)) required.set(key, context);
   }
   return {
-    required: [...required.values()].toSorted((a, b) => compare(a.context, b.context) || (a.appId ?? 0) - (b.appId ?? 0)),
+    required: [...required.values()].toSorted(
+      (a, b) => compare(a.context, b.context) || (a.appId ?? 0) - (b.appId ?? 0),
+    ),
     workflows: sortedUnique(rules.flatMap((rule) => rule.workflows)),
   };
 }
 
-type TextFile = { readonly kind: "text"; readonly text: string } | { readonly kind: "refused"; readonly mustBe: string };
+type TextFile =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "refused"; readonly mustBe: string };
 
 /** The raw media type: text as it is, JSON only where the path is something else than a file. */
 function parseTextFile({ value }: Field): TextFile {

@@ -90,11 +90,16 @@ export function writesOf(http: GitHubHttp, app: AppIdentity) {
 
     findComment: (repo, number, marker) =>
       search(
-        http.pages("GET /repos/{owner}/{repo}/issues/{issue_number}/comments", { ...splitRepo(repo), issue_number: number }, (page) =>
-          page.list((item) => ({
-            id: item.at("id").integer(),
-            ours: (item.at("body").orNull((body) => body.string()) ?? "").includes(marker) && isWrittenBy(app, "user")(item),
-          })),
+        http.pages(
+          "GET /repos/{owner}/{repo}/issues/{issue_number}/comments",
+          { ...splitRepo(repo), issue_number: number },
+          (page) =>
+            page.list((item) => ({
+              id: item.at("id").integer(),
+              ours:
+                (item.at("body").orNull((body) => body.string()) ?? "").includes(marker) &&
+                isWrittenBy(app, "user")(item),
+            })),
         ),
       ),
 

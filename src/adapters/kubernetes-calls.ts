@@ -35,9 +35,16 @@ export function createCalls(connection: Connection): Calls {
     throw thrown(refused);
   };
 
-  const page = async (what: string, path: string, query: Readonly<Record<string, string>>) => {
-    const reply = await send({ method: "GET", path, query });
-    return reply.status === 200 ? parsePage(parseBody(reply.text)) : refusal(what, false, reply);
+  const snapshot = async (what: string, path: string, query: Readonly<Record<string, string>>) => {
+    const items: unknown[] = [];
+    for (let more: Record<string, string> | null = {}; more !== null;) {
+      const reply = await send({ method: "GET", path, query: { ...query, limit: String(PAGE), ...more } });
+      if (reply.status !== 200) return refusal(what, false, reply);
+      const page = parsePage(parseBody(reply.text));
+      items.push(...page.items);
+      more = page.next === null ? null : { continue: page.next };
+    }
+    return items;
   };
 
   const resource = async (apiVersion: string, kind: string): Promise<Resource> => {
@@ -70,23 +77,10 @@ export function createCalls(connection: Connection): Calls {
     },
 
     async pages(what, path, query = {}) {
-      const items: unknown[] = [];
-      let next: string | null = null;
-      let restarts = 0;
-      do {
-        const more: Record<string, string> = next === null ? {} : { continue: next };
-        const result = await page(what, path, { ...query, limit: String(PAGE), ...more });
-        if ("items" in result) {
-          items.push(...result.items);
-          next = result.next;
-        } else if (result.kind === "expired" && restarts === 0) {
-          // etcd compacted the snapshot between two pages: half a list is no list.
-          restarts += 1;
-          items.length = 0;
-          next = null;
-          continue;
-        } else throw thrown(result);
-      } while (next !== null);
+      let items = await snapshot(what, path, query);
+      // etcd compacted what the next page was to be read from. Half a list is no list: once more from the beginning.
+      if ("kind" in items && items.kind === "expired") items = await snapshot(what, path, query);
+      if ("kind" in items) throw thrown(items);
       return items;
     },
 

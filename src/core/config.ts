@@ -25,10 +25,11 @@ export interface ServiceConfig {
   /** HTTP path of the readiness probe; null: a TCP connect. */
   readonly health: string | null;
   readonly command: readonly string[] | null;
+  /** In an environment; a preview has one. */
   readonly replicas: number;
   readonly resources: { readonly cpu: string; readonly memory: string };
   readonly env: Readonly<Record<string, string>>;
-  /** Whether it gets a Service and an Ingress host. */
+  /** Whether it gets `$PORT`, a readiness probe, a Service and an Ingress host. */
   readonly expose: boolean;
 }
 
@@ -45,6 +46,7 @@ export interface GateConfig {
   readonly production: "auto" | "push-checks" | "head-checks-if-tree-equal" | "explicit";
 }
 
+/** `patch`: in environments the images of Deployments that exist already are replaced; previews are rendered all the same. */
 export type DeployMode =
   | { readonly kind: "templates" }
   | {
@@ -53,6 +55,7 @@ export type DeployMode =
     };
 
 export interface PreviewConfig {
+  /** `base`: branches by name; the parser fills in the default branch. */
   readonly when: { readonly base: readonly string[]; readonly drafts: boolean; readonly label: string | null };
   /** `{n}`, `{repo}`, `{owner}`, `{domain}` are filled in. */
   readonly host: string;

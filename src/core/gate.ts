@@ -91,14 +91,16 @@ export function judgeEnvironmentCommit(input: EnvironmentGateInput): Verdict {
 }
 
 function judgeMergedHead(input: EnvironmentGateInput): Verdict {
-  const { merged, push, environment } = input;
-  const instead = `comment \`/deploy ${environment}\`, or run the checks on push`;
+  const { merged, push } = input;
+  const commit = short(push.sha);
   if (merged === null)
-    return wait(`waiting: ${short(push.sha)} has neither checks nor a merged pull request that had them — ${instead}`);
+    return wait(
+      `waiting: ${commit} has neither checks nor a merged pull request that had them — let the checks run on push`,
+    );
   const head = `#${merged.number}`;
   if (!merged.treeEqual)
     return wait(
-      `waiting: ${short(push.sha)} has other files than the head of ${head}, whose checks do not cover it — ${instead}`,
+      `waiting: ${commit} has other files than the head of ${head}, whose checks do not cover it — let the checks run on push, or have branches updated before they merge`,
     );
   const verdict = judgeChecks({ ...input, checks: merged.checks });
   return { ...verdict, because: `${head} has the same files: ${verdict.because}` };
@@ -244,7 +246,7 @@ const wait = (because: string, lookAgainAt: Millis | null = null): Verdict => ({
 
 /** GitHub holds workflows of first-time contributors as completed suites without a run, conclusion `action_required`. */
 const needsApproval = (suite: CheckSuite): boolean =>
-  suite.conclusion === "action_required" || suite.status === "waiting";
+  suite.runs === 0 && (suite.conclusion === "action_required" || suite.status === "waiting");
 
 const approvalNeeded = (missing: readonly string[]): Verdict => ({
   kind: "human",

@@ -42,9 +42,9 @@ export function cutAtLine(text: string, max: number): string {
 }
 
 /** A check run's buttons as GitHub takes them. An identifier is never cut: it comes back with the press and must be recognised. */
-export function fitActions<A extends { readonly label: string; readonly description: string; readonly identifier: string }>(
-  actions: readonly A[],
-): { label: string; description: string; identifier: string }[] {
+export function fitActions<
+  A extends { readonly label: string; readonly description: string; readonly identifier: string },
+>(actions: readonly A[]): { label: string; description: string; identifier: string }[] {
   return actions.slice(0, LIMIT.actions).map(({ label, description, identifier }) => {
     if (identifier.length > LIMIT.actionIdentifier) {
       throw new Error(`action identifier "${identifier}" is longer than GitHub's ${LIMIT.actionIdentifier} characters`);

@@ -84,7 +84,8 @@ function variables({ env, expose, port }: ServiceConfig): Json {
   // To Kubernetes `$(NAME)` in a value is another variable and `$$` one dollar; to the author both are text.
   // https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
   const list = literals.map(([name, value]) => ({ name, value: value.replaceAll(/\$(?=[$(])/g, () => "$$") }));
-  return expose ? [{ name: "PORT", value: String(port) }, ...list] : list;
+  if (expose) return [{ name: "PORT", value: String(port) }, ...list];
+  return list.length === 0 ? null : list;
 }
 
 /** Often, because its period is what a developer waits for after the process has started; a single slow answer is no reason to leave. */

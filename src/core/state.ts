@@ -132,6 +132,8 @@ export interface Release {
   readonly createdAt: Millis;
   readonly bakeMs: Millis;
   readonly deadlineMs: Millis;
+  /** Which Secret was copied; its values are in no record. */
+  readonly secrets: { readonly from: string; readonly keys: readonly string[] } | null;
   /** Whether a failed rollout of this release is followed by the one before it. */
   readonly rollback: "auto" | "off";
   /** Pull requests that this release brings in. */

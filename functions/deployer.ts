@@ -1,0 +1,13 @@
+import { composeDeployer, lambdaHost } from "../src/compose.ts";
+import { parseMessage } from "../src/core/message-parse.ts";
+import { handle } from "../src/handle.ts";
+import { queueHandler } from "../src/handlers.ts";
+import { once } from "../src/lambda.ts";
+import { deployerSettings } from "../src/settings.ts";
+import { loadTemplates } from "../src/templates.ts";
+
+/** The FIFO queue's consumer: one message, one step of one target. `templates/` is shipped beside the bundle. */
+export const handler = queueHandler(
+  once(async () => composeDeployer(deployerSettings(process.env), lambdaHost(), loadTemplates(new URL("./templates/", import.meta.url)))),
+  (body, fx) => handle(parseMessage(body), fx),
+);

@@ -1,0 +1,11 @@
+import { composeReporter, lambdaHost } from "../src/compose.ts";
+import { queueHandler } from "../src/handlers.ts";
+import { once } from "../src/lambda.ts";
+import { report } from "../src/report.ts";
+import { reporterSettings } from "../src/settings.ts";
+
+/** One message group per installation: GitHub's writes, one after the other. */
+export const handler = queueHandler(
+  once(async () => composeReporter(reporterSettings(process.env), lambdaHost())),
+  (body, fx) => report((body as { installation: number }).installation, fx),
+);

@@ -1,0 +1,420 @@
+import type { WorldClock } from "../clock.ts";
+import { refuseName } from "./admission.ts";
+import { applyIntent, recordUpdate, type Writer } from "./apply.ts";
+import { apiVersionOf, kindNamed, resourceName, type Kind } from "./kinds.ts";
+import { fields, isFields, same, text, wholeSeconds, type Fields, type KubeObject } from "./object.ts";
+import { jsonPatch, mergePatch, strategicMergePatch } from "./patch.ts";
+import { decode } from "./schema.ts";
+import { badRequest, conflict, forbidden, invalid, notFound, StatusError } from "./status.ts";
+import type { ObjectStore } from "./store.ts";
+import type { SimulatedCluster } from "./webernetes.ts";
+
+export interface Place {
+  readonly kind: Kind;
+  readonly namespace: string | undefined;
+}
+
+export interface WriteOptions {
+  readonly manager: string;
+  readonly dryRun: boolean;
+  readonly force: boolean;
+  readonly fieldValidation: string;
+  readonly subresource: string | undefined;
+  /** Receives what should be said to the client in Warning headers. */
+  readonly warn: (text: string) => void;
+}
+
+export interface DeleteOptions {
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  readonly propagationPolicy?: string;
+  readonly orphanDependents?: boolean;
+  readonly gracePeriodSeconds?: number;
+  readonly dryRun?: readonly string[];
+}
+
+/** What the API server's handlers do to objects, for every kind alike. */
+export interface Resources {
+  read(place: Place, name: string): KubeObject;
+  create(place: Place, body: Fields, options: WriteOptions): Promise<KubeObject>;
+  replace(place: Place, name: string, body: Fields, options: WriteOptions): Promise<KubeObject>;
+  patch(
+    place: Place,
+    name: string,
+    patch: { type: string; body: unknown },
+    options: WriteOptions,
+  ): Promise<{ object: KubeObject; created: boolean }>;
+  remove(place: Place, name: string, options: DeleteOptions): Promise<KubeObject | "gone">;
+}
+
+const namespaceKind = kindNamed("Namespace");
+const retries = 10;
+
+export function newResources({
+  store,
+  cluster,
+  clock,
+}: {
+  store: ObjectStore;
+  cluster: SimulatedCluster;
+  clock: WorldClock;
+}): Resources {
+  const now = () => wholeSeconds(new Date(clock.nowMs()).toISOString());
+  return { read, create, replace, patch, remove };
+
+  function read({ kind, namespace }: Place, name: string): KubeObject {
+    const object = store.get(kind, namespace, name);
+    if (object === undefined) throw notFound(kind, name);
+    return object;
+  }
+
+  async function create(place: Place, body: Fields, options: WriteOptions): Promise<KubeObject> {
+    const { kind } = place;
+    const object = accept(place, body, options);
+    if (object.metadata.resourceVersion !== undefined)
+      throw badRequest("resourceVersion should not be set on objects to be created");
+    const { generateName } = object.metadata;
+    if ((object.metadata.name ?? "") === "" && generateName !== undefined)
+      object.metadata.name = `${generateName}${randomSuffix()}`;
+    const refusals = refuseName(kind, object.metadata.name ?? "");
+    if (refusals.length > 0) throw invalid(kind, object.metadata.name ?? "", refusals);
+    insideLivingNamespace(place, object.metadata.name);
+    for (const set of ["uid", "creationTimestamp", "deletionTimestamp", "generation", "managedFields"])
+      delete object.metadata[set];
+    if (kind.subresources.includes("status")) delete object.status;
+    recordUpdate(null, object, writer(options, "Update"));
+    return await insert(kind, object, options);
+  }
+
+  async function insert(kind: Kind, object: KubeObject, options: WriteOptions): Promise<KubeObject> {
+    if (!options.dryRun) return await store.create(kind, object);
+    if (store.get(kind, object.metadata.namespace, object.metadata.name) !== undefined) {
+      throw new StatusError(409, "AlreadyExists", `${resourceName(kind)} "${object.metadata.name}" already exists`);
+    }
+    return {
+      ...object,
+      metadata: { ...object.metadata, uid: "00000000-0000-4000-8000-000000000000", creationTimestamp: now() },
+    };
+  }
+
+  async function replace(place: Place, name: string, body: Fields, options: WriteOptions): Promise<KubeObject> {
+    if (options.subresource === "scale") return await scaleTo(place, name, () => body, options);
+    const object = accept(place, body, options);
+    if (object.metadata.name !== name) {
+      throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);
+    }
+    return await change(place, name, () => structuredClone(object), options);
+  }
+
+  async function patch(
+    place: Place,
+    name: string,
+    { type, body }: { type: string; body: unknown },
+    options: WriteOptions,
+  ): ReturnType<Resources["patch"]> {
+    if (type === "application/apply-patch+yaml") return await serverSideApply(place, name, fields(body), options);
+    const patched = patcher(type, body);
+    const object =
+      options.subresource === "scale"
+        ? await scaleTo(place, name, patched, options)
+        : await change(place, name, (live) => accept(place, patched(structuredClone(live)), options), options);
+    return { object, created: false };
+  }
+
+  async function serverSideApply(
+    place: Place,
+    name: string,
+    body: Fields,
+    options: WriteOptions,
+  ): ReturnType<Resources["patch"]> {
+    const intent = accept(place, body, { ...options, fieldValidation: "Apply" });
+    if (options.manager === "")
+      throw badRequest(
+        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+      );
+    if (intent.metadata.managedFields !== undefined) throw badRequest("metadata.managedFields must be nil");
+    intent.metadata.name ??= name;
+    const by = writer(options, "Apply");
+    if (store.get(place.kind, place.namespace, name) === undefined && options.subresource === undefined) {
+      const { uid, resourceVersion } = intent.metadata;
+      // A precondition on an object that is not there any more must not create another one.
+      if (uid !== undefined || resourceVersion !== undefined)
+        throw uid === undefined ? notFound(place.kind, name) : conflict(place.kind, name, uidMismatch(uid, ""));
+      insideLivingNamespace(place, name);
+      const refusals = refuseName(place.kind, name);
+      if (refusals.length > 0) throw invalid(place.kind, name, refusals);
+      return { object: await insert(place.kind, applyIntent(null, intent, by, options), options), created: true };
+    }
+    const object = await change(place, name, (live) => preconditioned(applyIntent(live, intent, by, options), intent), {
+      ...options,
+      applied: true,
+    });
+    return { object, created: false };
+  }
+
+  /** Read, change, compare, swap. Retried while somebody else is quicker, unless the caller named a resourceVersion. */
+  async function change(
+    { kind, namespace }: Place,
+    name: string,
+    make: (live: KubeObject) => KubeObject,
+    options: WriteOptions & { applied?: boolean; recordAs?: "scale" },
+  ): Promise<KubeObject> {
+    for (let attempt = 1; ; attempt += 1) {
+      const live = read({ kind, namespace }, name);
+      const next = make(live);
+      const { uid, resourceVersion } = next.metadata;
+      if (uid !== undefined && uid !== live.metadata.uid)
+        throw conflict(kind, name, uidMismatch(uid, live.metadata.uid ?? ""));
+      if (resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion)
+        throw conflict(kind, name);
+      keepServerFields(kind, live, next, options.subresource);
+      if (options.applied !== true)
+        recordUpdate(
+          live,
+          next,
+          writer({ ...options, subresource: options.recordAs ?? options.subresource }, "Update"),
+        );
+      if (same(next, live) || options.dryRun) return options.dryRun ? next : live;
+      try {
+        return await store.update(kind, next);
+      } catch (error) {
+        const retry = error instanceof StatusError && error.reason === "Conflict" && attempt < retries;
+        if (!retry) throw error;
+      }
+    }
+  }
+
+  async function scaleTo(
+    place: Place,
+    name: string,
+    make: (scale: KubeObject) => Fields,
+    options: WriteOptions,
+  ): Promise<KubeObject> {
+    const updated = await change(
+      place,
+      name,
+      (live) => {
+        const wanted = fields(make(scaleOf(live))["spec"])["replicas"] ?? 0;
+        if (typeof wanted !== "number" || wanted < 0) {
+          throw invalid(place.kind, name, [
+            {
+              field: "spec.replicas",
+              message: `Invalid value: ${text(wanted)}: must be greater than or equal to 0`,
+              reason: "FieldValueInvalid",
+            },
+          ]);
+        }
+        return { ...structuredClone(live), spec: { ...structuredClone(live.spec), replicas: wanted } };
+      },
+      { ...options, subresource: undefined, recordAs: "scale" },
+    );
+    return scaleOf(updated);
+  }
+
+  async function remove(place: Place, name: string, options: DeleteOptions): Promise<KubeObject | "gone"> {
+    const { kind, namespace } = place;
+    const live = read(place, name);
+    const { uid, resourceVersion } = options.preconditions ?? {};
+    if (uid !== undefined && uid !== live.metadata.uid)
+      throw conflict(kind, name, uidMismatch(uid, live.metadata.uid ?? ""));
+    if (resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion) {
+      throw conflict(
+        kind,
+        name,
+        `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${live.metadata.resourceVersion}). The object might have been modified`,
+      );
+    }
+    if (kind === namespaceKind && ["default", "kube-system"].includes(name))
+      throw forbidden(kind, name, "this namespace may not be deleted");
+    if ((options.dryRun ?? []).length > 0) return live;
+    if (kind.home === "simulator" && kind !== namespaceKind) await simulatedDelete(place, name, options);
+    else if (kind === namespaceKind || (live.metadata.finalizers ?? []).length > 0) await markDeleted(place, name);
+    else await store.delete(kind, namespace, name);
+    return store.get(kind, namespace, name) ?? "gone";
+  }
+
+  async function markDeleted(place: Place, name: string): Promise<void> {
+    const live = read(place, name);
+    if (live.metadata.deletionTimestamp !== undefined) return;
+    const next = structuredClone(live);
+    next.metadata.deletionTimestamp = now();
+    next.metadata["deletionGracePeriodSeconds"] = 0;
+    if (place.kind === namespaceKind) next.status = { ...next.status, phase: "Terminating" };
+    await store.update(place.kind, next);
+  }
+
+  /** The simulator's own deletion: grace periods of pods, foreground and orphan finalizers for its garbage collector. */
+  async function simulatedDelete({ kind, namespace }: Place, name: string, options: DeleteOptions): Promise<void> {
+    const group =
+      kind.group === "apps" ? cluster.api.appsv1 : kind.group === "" ? cluster.api.corev1 : cluster.api.discoveryv1;
+    const method = `delete${kind.namespaced ? "Namespaced" : ""}${kind.kind}`;
+    const { propagationPolicy, orphanDependents, gracePeriodSeconds } = options;
+    const body = JSON.parse(JSON.stringify({ propagationPolicy, orphanDependents, gracePeriodSeconds })) as object; // without the undefined ones
+    try {
+      await (group as Record<string, (request: object) => Promise<unknown>>)[method]?.({
+        name,
+        namespace,
+        body,
+        ...body,
+      });
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === 404)) throw error; // gone meanwhile: what was asked for
+    }
+  }
+
+  function insideLivingNamespace({ kind, namespace }: Place, name: string): void {
+    if (!kind.namespaced) return;
+    const holder = store.get(namespaceKind, undefined, namespace ?? "");
+    if (holder === undefined) throw notFound(namespaceKind, namespace ?? "");
+    if (holder.metadata.deletionTimestamp === undefined) return;
+    throw forbidden(
+      kind,
+      name,
+      `unable to create new content in namespace ${namespace} because it is being terminated`,
+      [
+        {
+          reason: "NamespaceTerminating",
+          message: `namespace ${namespace} is being terminated`,
+          field: "metadata.namespace",
+        },
+      ],
+    );
+  }
+
+  function writer(options: WriteOptions, operation: Writer["operation"]): Writer {
+    const { manager, subresource } = options;
+    return { manager, operation, time: now(), ...(subresource === undefined ? {} : { subresource }) };
+  }
+}
+
+/** From a request's body to an object: right kind, right place, known fields of the right types. */
+function accept({ kind, namespace }: Place, body: Fields, options: WriteOptions): KubeObject {
+  const apiVersion = apiVersionOf(kind);
+  if (body["apiVersion"] !== undefined && (body["apiVersion"] !== apiVersion || body["kind"] !== kind.kind)) {
+    throw badRequest(
+      `${text(body["kind"])} in version "${text(body["apiVersion"])}" cannot be handled as a ${kind.kind}: the API version in the data (${text(body["apiVersion"])}) does not match the expected API version (${apiVersion})`,
+    );
+  }
+  const unknown = decode(kind, body);
+  if (unknown.length > 0) {
+    const list = unknown.map((field) => `unknown field "${field}"`);
+    if (options.fieldValidation === "Apply") {
+      throw new StatusError(
+        500,
+        "",
+        `failed to create typed patch object (${namespace ?? ""}/; ${apiVersion}, Kind=${kind.kind}): ${unknown.map((field) => `.${field}: field not declared in schema`).join(", ")}`,
+      );
+    }
+    if (options.fieldValidation === "Strict") {
+      throw badRequest(
+        `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${list.join(", ")}`,
+      );
+    }
+    if (options.fieldValidation !== "Ignore") for (const line of list) options.warn(line);
+  }
+  const metadata = fields(body["metadata"]);
+  if (kind.namespaced && metadata["namespace"] !== undefined && metadata["namespace"] !== namespace) {
+    throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
+  }
+  const object = withoutNulls({
+    ...body,
+    apiVersion,
+    kind: kind.kind,
+    metadata: { ...metadata, ...(namespace === undefined ? {} : { namespace }) },
+  });
+  return object as KubeObject; // decode has checked it against the API's own schema
+}
+
+/** The API stores no nulls: a null in a manifest is a field left out. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutNulls(item));
+  if (!isFields(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, item]) => (item === null ? [] : [[key, withoutNulls(item)]])),
+  );
+}
+
+/** What a client may not change by writing, and what belongs to the other side of the status subresource. */
+function keepServerFields(kind: Kind, live: KubeObject, next: KubeObject, subresource: string | undefined): void {
+  const { uid, creationTimestamp, deletionTimestamp, generation, resourceVersion, deletionGracePeriodSeconds } =
+    live.metadata;
+  const kept = { uid, creationTimestamp, deletionTimestamp, generation, resourceVersion, deletionGracePeriodSeconds };
+  if (subresource === "status") {
+    const { status } = next;
+    for (const key of Object.keys(next)) delete next[key];
+    Object.assign(next, structuredClone(live), status === undefined ? {} : { status });
+  } else if (kind.subresources.includes("status")) {
+    if (live.status === undefined) delete next.status;
+    else next.status = live.status;
+  }
+  if (kind.kind === "Namespace" && subresource !== "finalize" && live.spec !== undefined) next.spec = live.spec;
+  next.metadata = { ...next.metadata, name: live.metadata.name };
+  for (const [field, value] of Object.entries(kept)) {
+    if (value === undefined) delete next.metadata[field];
+    else next.metadata[field] = value;
+  }
+  // Once deletion has begun, finalizers may only go.
+  if (
+    deletionTimestamp !== undefined &&
+    (next.metadata.finalizers ?? []).some((finalizer) => live.metadata.finalizers?.includes(finalizer) !== true)
+  ) {
+    throw invalid(kind, live.metadata.name, [
+      {
+        field: "metadata.finalizers",
+        message: "Forbidden: no new finalizers can be added if the object is being deleted",
+        reason: "FieldValueForbidden",
+      },
+    ]);
+  }
+}
+
+function preconditioned(next: KubeObject, intent: KubeObject): KubeObject {
+  const { uid, resourceVersion } = intent.metadata;
+  for (const [field, value] of Object.entries({ uid, resourceVersion })) {
+    if (value === undefined) delete next.metadata[field];
+    else next.metadata[field] = value;
+  }
+  return next;
+}
+
+function patcher(type: string, body: unknown): (live: KubeObject) => Fields {
+  switch (type) {
+    case "application/json-patch+json":
+      return (live) => jsonPatch(live, body);
+    case "application/merge-patch+json":
+      return (live) => fields(mergePatch(live, body));
+    case "application/strategic-merge-patch+json":
+      return (live) => strategicMergePatch(live, fields(body));
+    default:
+      throw new StatusError(
+        415,
+        "UnsupportedMediaType",
+        `the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml`,
+      );
+  }
+}
+
+export function scaleOf(object: KubeObject): KubeObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const labels = Object.entries(fields(fields(object.spec?.["selector"])["matchLabels"]));
+  return {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata: JSON.parse(
+      JSON.stringify({ name, namespace, uid, resourceVersion, creationTimestamp }),
+    ) as KubeObject["metadata"], // without the undefined ones
+    spec: { replicas: object.spec?.["replicas"] ?? 1 },
+    status: {
+      replicas: object.status?.["replicas"] ?? 0,
+      selector: labels.map(([key, value]) => `${key}=${text(value)}`).join(","),
+    },
+  };
+}
+
+function uidMismatch(wanted: string, actual: string): string {
+  return `the UID in the precondition (${wanted}) does not match the UID in record (${actual}). The object might have been deleted and then recreated`;
+}
+
+function randomSuffix(): string {
+  const letters = "bcdfghjklmnpqrstvwxz2456789"; // as apimachinery's rand: no vowels, so no words
+  return Array.from({ length: 5 }, () => letters[Math.floor(Math.random() * letters.length)]).join("");
+}

@@ -1,0 +1,205 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import type { WebhookRequest } from "../src/receive.ts";
+import { checkRun, comment, guid, head, pullRequest, push } from "./core/event-fixture.ts";
+import { bytes, delivery, FORMER, hexOf, json, knock, opened, SECRET, signatureOf } from "./receive-fixture.ts";
+
+describe("a delivery as GitHub sends it", () => {
+  test("becomes a message in its target's group, and one line in the log", async () => {
+    const outcome = await knock(delivery());
+    expect(outcome).toMatchObject({ status: 202, body: '{"queued":1}' });
+    expect(outcome.sent).toEqual([
+      {
+        message: expect.objectContaining({ kind: "look", sha: head }),
+        group: "preview/12/5",
+        dedupId: `${guid}:preview/12/5`,
+      },
+    ]);
+    expect(outcome.log.map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({ msg: "webhook queued", delivery: guid, event: "pull_request", messages: 1 }),
+    ]);
+  });
+
+  test("that concerns more than one target becomes as many messages", async () => {
+    const outcome = await knock(delivery(json(checkRun("completed")), { event: "check_run" }));
+    expect(outcome).toMatchObject({ status: 202, body: '{"queued":2}' });
+    expect(outcome.sent.map(({ group }) => group)).toEqual([`commit/12/${head}`, "preview/12/5"]);
+  });
+
+  test("that concerns nothing is answered with the reason", async () => {
+    const outcome = await knock(delivery(json({ zen: "Design for failure." }), { event: "ping" }));
+    expect(outcome).toMatchObject({ status: 202, body: '{"ignored":"ping"}', sent: [] });
+  });
+
+  test("is taken under both secrets while they are exchanged, and under the former no longer after", async () => {
+    const old = delivery(opened, { headers: { "x-hub-signature-256": signatureOf(opened, FORMER) } });
+    expect(await knock(old, { secrets: [SECRET, FORMER] })).toMatchObject({ status: 202 });
+    expect(await knock(delivery(), { secrets: [FORMER, SECRET] })).toMatchObject({ status: 202 });
+    expect(await knock(old)).toMatchObject({ status: 401, sent: [] });
+  });
+
+  test.each(["application/json", "application/json; charset=utf-8", "Application/JSON ;charset=UTF-8"])(
+    "may say %j",
+    async (type) => {
+      expect(await knock(delivery(opened, { headers: { "content-type": type } }))).toMatchObject({ status: 202 });
+    },
+  );
+
+  test("may hold any text", async () => {
+    const body = json(pullRequest("opened", { title: "ünï 🚀 \u0000 \u2028" }));
+    expect(await knock(delivery(body))).toMatchObject({ status: 202 });
+  });
+
+  test("is recorded as failed on GitHub when the queue does not take it", async () => {
+    const outcome = await knock(delivery(), { broken: new Error("send to the queue: 503") });
+    expect(outcome).toMatchObject({ status: 500 });
+    expect(outcome.log).toEqual([expect.stringContaining("send to the queue: 503")]);
+  });
+});
+
+/** A well-formed delivery of one opened pull request, with one header changed. */
+const signed = (signature: string | undefined): WebhookRequest =>
+  delivery(opened, { headers: { "x-hub-signature-256": signature } });
+const right = signatureOf(opened);
+const hex = hexOf(opened);
+const text = Buffer.from(opened).toString("utf8");
+/** What was signed is not what arrives. */
+const altered = (body: Uint8Array): WebhookRequest => delivery(body, { headers: { "x-hub-signature-256": right } });
+
+describe("is refused before anything is read, and leaves no trace in the queue:", () => {
+  const forged = json(pullRequest("opened", { number: 6 }));
+  test.each<[title: string, request: WebhookRequest]>([
+    ["no signature", signed(undefined)],
+    ["an empty signature", signed("")],
+    ["the word sha256 only", signed("sha256")],
+    ["no digits", signed("sha256=")],
+    ["no prefix", signed(hex)],
+    ["SHA-1 under the name of SHA-256", signed(`sha1=${hexOf(opened, SECRET, "sha1")}`)],
+    ["SHA-1 digits behind sha256=", signed(`sha256=${hexOf(opened, SECRET, "sha1")}`)],
+    ["SHA-512", signed(`sha256=${hexOf(opened, SECRET, "sha512")}`)],
+    ["only the old SHA-1 header", delivery(opened, { headers: { "x-hub-signature-256": undefined } })],
+    ["a prefix in upper case", signed(`SHA256=${hex}`)],
+    ["digits in upper case", signed(`sha256=${hex.toUpperCase()}`)],
+    ["one digit short", signed(right.slice(0, -1))],
+    ["two digits short", signed(right.slice(0, -2))],
+    ["one digit long", signed(`${right}0`)],
+    ["a byte long", signed(`${right}00`)],
+    ["a megabyte long", signed(`sha256=${"a".repeat(1_000_000)}`)],
+    ["a letter that is no digit", signed(`sha256=g${hex.slice(1)}`)],
+    ["base64 for hexadecimal", signed(`sha256=${Buffer.from(hex, "hex").toString("base64")}`)],
+    ["all zeros", signed(`sha256=${"0".repeat(64)}`)],
+    ["the last digit changed", signed(right.slice(0, -1) + (right.endsWith("0") ? "1" : "0"))],
+    ["two headers, joined", signed(`${right},${right}`)],
+    ["two headers, joined with a blank", signed(`sha256=${"0".repeat(64)}, ${right}`)],
+    ["a blank before", signed(` ${right}`)],
+    ["a blank after", signed(`${right} `)],
+    ["a line end after", signed(`${right}\n`)],
+    ["a NUL after", signed(`${right}\0`)],
+    ["digits of another script", signed(`sha256=${"０".repeat(64)}`)],
+    ["quotes", signed(`"${right}"`)],
+    ["another secret", signed(signatureOf(opened, "guess"))],
+    ["the secret with a line end", signed(signatureOf(opened, `${SECRET}\n`))],
+    ["an empty secret", signed(`sha256=${hexOf(opened, "")}`)],
+    ["a signature of nothing", signed(signatureOf(bytes("")))],
+    ["a signature of another body", signed(signatureOf(forged))],
+    ["another body under the signature", altered(forged)],
+    ["the same value written again", altered(bytes(JSON.stringify(JSON.parse(text), null, 1)))],
+    ["a byte order mark", altered(bytes(`\u{feff}${text}`))],
+    ["a line end behind the body", altered(bytes(`${text}\n`))],
+    ["a CR LF behind the body", altered(bytes(`${text}\r\n`))],
+    ["a NUL behind the body", altered(bytes(`${text}\0`))],
+    ["an empty body", altered(bytes(""))],
+    ["a body cut short", altered(opened.subarray(0, -1))],
+    ["one bit turned", altered(opened.map((byte, i) => (i === 9 ? byte ^ 1 : byte)))],
+    ["the body still in base64", altered(bytes(Buffer.from(opened).toString("base64")))],
+    ["the body compressed", altered(gzipSync(opened))],
+    ["the body as a form", altered(bytes(`payload=${encodeURIComponent(text)}`))],
+    ["a duplicate key in the body", altered(bytes(text.replace("{", '{"number":6,')))],
+    [
+      "invalid UTF-8 that reads like what was signed",
+      {
+        ...delivery(bytes("\u{fffd}")),
+        body: Uint8Array.of(0xff),
+      },
+    ],
+  ])("%s", async (_, request) => {
+    const outcome = await knock(request);
+    expect(outcome).toMatchObject({ status: 401, sent: [] });
+    expect(outcome.log).toHaveLength(1);
+    expect(outcome.log.join("")).not.toMatch(/acme|repository|sha256=[0-9a-f]|secret to everybody/);
+  });
+
+  test.each(["GET", "HEAD", "PUT", "OPTIONS", "post", ""])("the method %j", async (method) => {
+    expect(await knock({ ...delivery(), method })).toMatchObject({ status: 405, sent: [] });
+  });
+
+  test("a body that is too large, whoever signed it", async () => {
+    const body = Buffer.alloc(6 * 1024 * 1024 + 1, " ");
+    expect(await knock(delivery(body))).toMatchObject({ status: 413, sent: [] });
+  });
+
+  test("everything, while no secret is configured", async () => {
+    const outcome = await knock(delivery(), { secrets: [] });
+    expect(outcome).toMatchObject({ status: 500, sent: [] });
+    expect(outcome.log).toEqual([expect.stringContaining("no webhook secret is configured")]);
+  });
+
+  test("everything, while a secret is empty", async () => {
+    await expect(knock(delivery(), { secrets: [""] })).rejects.toThrow("a secret is empty");
+  });
+});
+
+describe("is refused although it is signed:", () => {
+  const unnamed = (name: string, value: string | undefined) => delivery(opened, { headers: { [name]: value } });
+  test.each<[title: string, request: WebhookRequest, status: number]>([
+    ["a form", unnamed("content-type", "application/x-www-form-urlencoded"), 415],
+    ["no content type", unnamed("content-type", undefined), 415],
+    ["a content type that begins alike", unnamed("content-type", "application/json-seq"), 415],
+    ["no event", unnamed("x-github-event", undefined), 400],
+    ["an event with a line end", unnamed("x-github-event", "push\npush"), 400],
+    ["two events", unnamed("x-github-event", "pull_request,push"), 400],
+    ["an endless event", unnamed("x-github-event", "a".repeat(65)), 400],
+    ["no delivery id", unnamed("x-github-delivery", undefined), 400],
+    ["a delivery id that is a number", unnamed("x-github-delivery", "1"), 400],
+    ["a delivery id that goes on", unnamed("x-github-delivery", `${guid}:x`), 400],
+    ["a body that is no JSON", delivery(bytes("{")), 400],
+    ["an empty body", delivery(bytes("")), 400],
+    ["invalid UTF-8", delivery(Buffer.from(`{"zen":"\u00ff"}`, "latin1"), { event: "ping" }), 400],
+    ["UTF-16", delivery(Buffer.from(text, "utf16le")), 400],
+    ["no object", delivery(bytes("[1]")), 400],
+    ["null", delivery(bytes("null")), 400],
+    ["JSON ten thousand arrays deep", delivery(bytes("[".repeat(10_000) + "]".repeat(10_000))), 400],
+    ["a pull request sent as a push", delivery(opened, { event: "push" }), 400],
+    ["a push sent as a pull request", delivery(json(push()), { event: "pull_request" }), 400],
+    ["a comment sent as a pull request", delivery(json(comment("/deploy")), { event: "pull_request" }), 400],
+    ["a check sent as a comment", delivery(json(checkRun("created")), { event: "issue_comment" }), 400],
+    ["a check sent as a suite", delivery(json(checkRun("completed")), { event: "check_suite" }), 400],
+    ["a number too large to be one", delivery(bytes(text.replace('"number":5', '"number":1e400'))), 400],
+    ["fields in the prototype", delivery(bytes(`{"__proto__":${text}}`)), 400],
+  ])("%s", async (_, request, status) => {
+    const outcome = await knock(request);
+    expect(outcome).toMatchObject({ status, sent: [] });
+    expect(JSON.parse(outcome.body)).toEqual({ error: expect.any(String) });
+    expect(outcome.log).toHaveLength(1);
+    expect(outcome.log.join("")).not.toMatch(/acme|secret to everybody/);
+  });
+
+  test("a refused body does not spoil the next", async () => {
+    await knock(delivery(Uint8Array.of(0x7b, 0xe2, 0x82)));
+    expect(await knock(delivery())).toMatchObject({ status: 202 });
+  });
+});
+
+test("the same GUID with another body is another message, and the queue decides by the GUID", async () => {
+  const other = json(pullRequest("synchronize"));
+  const [first, second] = [await knock(delivery()), await knock(delivery(other))];
+  expect(first.sent[0]?.dedupId).toBe(second.sent[0]?.dedupId);
+});
+
+test("when one of several messages is not taken, none is claimed to be, and all have been tried", async () => {
+  const outcome = await knock(delivery(json(checkRun("completed")), { event: "check_run" }), {
+    broken: new Error("no"),
+  });
+  expect(outcome).toMatchObject({ status: 500, sent: [] });
+  expect(JSON.parse(outcome.body)).toEqual({ error: expect.stringContaining("redeliver") });
+});
