@@ -69,7 +69,7 @@ export function matching(
   rule: { fallback: string; holds: (value: string) => boolean; remedy: string },
 ) {
   const value = optional(env, variable) ?? rule.fallback;
-  return rule.holds(value) ? value : refuse(variable, `is "${value}"`, rule.remedy);
+  return rule.holds(value) ? value : refuse(variable, value === "" ? "is not set" : `is "${value}"`, rule.remedy);
 }
 
 /** Comma or newline separated. */

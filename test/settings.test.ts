@@ -62,7 +62,7 @@ test("all mistakes come at once, each with its remedy", () => {
   expect(mistakesOf({ ...good, PROA_GITHUB_APP_ID: "my-app", PROA_STORE: undefined, PROA_DOMAIN: " " })).toEqual([
     'PROA_GITHUB_APP_ID is "my-app"',
     "PROA_STORE is not set",
-    'PROA_DOMAIN is ""',
+    "PROA_DOMAIN is not set",
   ]);
   expect(() => readSettings({ ...good, PROA_STORE: "" })).toThrow(
     "PROA_STORE is not set: write sqlite:<path of a file>",

@@ -70,6 +70,14 @@ export function attachKubelet({
         return ["", error instanceof Error ? error : new Error(String(error))];
       }
     };
+    const statusOf = runtime.containerStatus.bind(runtime);
+    runtime.containerStatus = async (...call) => {
+      const [answer, error] = await statusOf(...call);
+      // As containerd words an end; the simulator leaves the reason out.
+      if (answer?.status.state === "Exited")
+        answer.status.reason ??= answer.status.exitCode === 0 ? "Completed" : "Error";
+      return [answer, error];
+    };
     const { prober } = kubelet.probeManager;
     prober.http.probe = async (_origin, { url, header }, timeoutMs) => probeHttp(url, header, timeoutMs);
     prober.tcp.probe = async (host, port, timeoutMs) => {

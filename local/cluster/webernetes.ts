@@ -94,6 +94,11 @@ interface StoreClass {
 export interface Server {
   readonly name: string;
   readonly runtime: {
+    containerStatus(
+      ctx: unknown,
+      id: string,
+      ...rest: unknown[]
+    ): Promise<[{ status: ContainerStatus } | undefined, Error | undefined]>;
     pullImage(
       ctx: unknown,
       image: { image: string },
@@ -120,6 +125,12 @@ export interface Server {
       ...ips: unknown[]
     ): Promise<[environment: { name: string; value: string }[], error: Error | undefined]>;
   };
+}
+
+export interface ContainerStatus {
+  readonly state: string;
+  readonly exitCode?: number;
+  reason?: string;
 }
 
 export type Probed = [result: "success" | "failure", output: string, error: undefined];

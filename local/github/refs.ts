@@ -1,4 +1,5 @@
-import { accountJson, emailOf, pushCommitJson, repositoryHtml } from "./serialize.ts";
+import { emailOf, pushCommitJson } from "./commits.ts";
+import { accountJson, repositoryHtml } from "./serialize.ts";
 import { suiteFor } from "./checks.ts";
 import { type Git, NO_COMMIT } from "./git.ts";
 import type { Json } from "./http.ts";

@@ -1,5 +1,4 @@
-import { loginOf, APP_PERMISSIONS, roleOf, atLeast, type Viewer } from "./auth.ts";
-import type { GitCommit, FileChange } from "./git.ts";
+import { APP_PERMISSIONS, roleOf, atLeast, type Viewer } from "./auth.ts";
 import type { Json } from "./http.ts";
 import type { Hub } from "./hub.ts";
 import type { Account, Comment, Deployment, DeploymentStatus, Installation, Label, Repo, Status } from "./state.ts";
@@ -189,81 +188,6 @@ export function installationJson(hub: Hub, installation: Installation): Json {
   };
 }
 
-export const emailOf = (hub: Hub, login: string): string =>
-  `${hub.account(login).id}+${login}@users.noreply.github.com`;
-
-/** The account a commit's e-mail address belongs to. */
-function accountOf(hub: Hub, email: string): Json | null {
-  const login = /^\d+\+(.+)@users\.noreply\.github\.com$/.exec(email)?.[1];
-  return login === undefined ? null : accountJson(hub, login);
-}
-
-export function gitCommitJson(hub: Hub, repo: Repo, commit: GitCommit): Json {
-  const url = repositoryUrl(hub, repo);
-  const person = ({ name, email, at }: GitCommit["author"]): Json => ({ name, email, date: at });
-  return {
-    author: person(commit.author),
-    committer: person(commit.committer),
-    message: commit.message,
-    tree: { sha: commit.tree, url: `${url}/git/trees/${commit.tree}` },
-    url: `${url}/git/commits/${commit.sha}`,
-    comment_count: 0,
-    verification: { verified: false, reason: "unsigned", signature: null, payload: null, verified_at: null },
-  };
-}
-
-export function commitJson(hub: Hub, repo: Repo, commit: GitCommit): Json {
-  const url = repositoryUrl(hub, repo);
-  const html = repositoryHtml(hub, repo);
-  return {
-    sha: commit.sha,
-    node_id: `C_${commit.sha}`,
-    commit: gitCommitJson(hub, repo, commit),
-    url: `${url}/commits/${commit.sha}`,
-    html_url: `${html}/commit/${commit.sha}`,
-    comments_url: `${url}/commits/${commit.sha}/comments`,
-    author: accountOf(hub, commit.author.email),
-    committer: accountOf(hub, commit.committer.email),
-    parents: commit.parents.map((sha) => ({ sha, url: `${url}/commits/${sha}`, html_url: `${html}/commit/${sha}` })),
-  };
-}
-
-export function pushCommitJson(hub: Hub, repo: Repo, commit: GitCommit, changes: readonly FileChange[]): Json {
-  const person = ({ name, email }: GitCommit["author"]): Json => ({ name, email });
-  const paths = (...statuses: FileChange["status"][]): string[] =>
-    changes.filter(({ status }) => statuses.includes(status)).map(({ path }) => path);
-  return {
-    id: commit.sha,
-    tree_id: commit.tree,
-    distinct: true,
-    message: commit.message,
-    timestamp: commit.committer.at,
-    url: `${repositoryHtml(hub, repo)}/commit/${commit.sha}`,
-    author: person(commit.author),
-    committer: person(commit.committer),
-    added: paths("added", "renamed"),
-    removed: [...paths("removed"), ...changes.flatMap(({ previous }) => (previous === null ? [] : [previous]))],
-    modified: paths("modified"),
-  };
-}
-
-export function fileJson(hub: Hub, repo: Repo, sha: string, change: FileChange): Json {
-  const path = encodeURI(change.path);
-  const html = repositoryHtml(hub, repo);
-  return {
-    sha: change.sha,
-    filename: change.path,
-    status: change.status,
-    additions: change.additions,
-    deletions: change.deletions,
-    changes: change.additions + change.deletions,
-    blob_url: `${html}/blob/${sha}/${path}`,
-    raw_url: `${html}/raw/${sha}/${path}`,
-    contents_url: `${repositoryUrl(hub, repo)}/contents/${path}?ref=${sha}`,
-    ...(change.previous === null ? {} : { previous_filename: change.previous }),
-  };
-}
-
 export function labelJson(hub: Hub, repo: Repo, label: Label): Json {
   const url = `${repositoryUrl(hub, repo)}/labels/${encodeURIComponent(label.name)}`;
   return {
@@ -368,10 +292,4 @@ export function deploymentStatusJson(hub: Hub, repo: Repo, status: DeploymentSta
     log_url: status.logUrl,
     performed_via_github_app: appOf(hub, status.author),
   };
-}
-
-/** A person's identity on a commit made through the API. */
-export function identityOf(hub: Hub, viewer: Viewer): { name: string; email: string; at: string } {
-  const login = loginOf(hub, viewer);
-  return { name: login, email: emailOf(hub, login), at: hub.now() };
 }

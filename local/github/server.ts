@@ -10,7 +10,7 @@ import { createRateLimits } from "./rate.ts";
 import { afterMoves } from "./refs.ts";
 import { NO_COMMIT } from "./git.ts";
 import { dispatch, type Route } from "./router.ts";
-import { emailOf } from "./serialize.ts";
+import { emailOf } from "./commits.ts";
 import { appRoutes } from "./routes/app.ts";
 import { checkRoutes } from "./routes/checks.ts";
 import { commentRoutes } from "./routes/comments.ts";
@@ -71,7 +71,7 @@ export async function createLocalGitHub(options: LocalGitHubOptions): Promise<Lo
   const unknownRoutes: string[] = [];
   return {
     async handle(req, res) {
-      if (req.url?.startsWith("/git")) return serveGit(hub, req, res);
+      if (/^\/git(?:\/|$)/.test(req.url ?? "")) return serveGit(hub, req, res);
       return serveApi(hub, req, res, unknownRoutes);
     },
     createRepository: (seed) => hub.exclusive(() => seedRepository(hub, seed)),

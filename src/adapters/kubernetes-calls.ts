@@ -70,7 +70,8 @@ export function createCalls(connection: Connection): Calls {
 
     async write(what, request) {
       const reply = await send(request);
-      if (reply.status >= 200 && reply.status < 300) return { kind: "done", value: parseBody(reply.text) };
+      if (reply.status >= 200 && reply.status < 300)
+        return { kind: "done", value: parseBody(reply.text, "unknown-result") };
       const refused = refusal(what, true, reply);
       if (refused.kind === "problem") throw thrown(refused);
       return refused;

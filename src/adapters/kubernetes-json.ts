@@ -1,12 +1,13 @@
 import type { Millis } from "../core/names.ts";
-import { OutsideError } from "../core/problem.ts";
+import { OutsideError, type Problem } from "../core/problem.ts";
 
 /** The API server's JSON, which is `unknown` until one of these functions has named it. */
 export type Json = Readonly<Record<string, unknown>>;
 
-export function parseBody(body: string): unknown {
+/** `code`: what it means for the caller that a success cannot be read; after a write it has happened all the same. */
+export function parseBody(body: string, code: Problem["code"] = "unavailable"): unknown {
   const value = json(body);
-  if (value === undefined) throw unreadable(`an answer that is not JSON: ${body.slice(0, 120)}`);
+  if (value === undefined) throw unreadable(`an answer that is not JSON: ${body.slice(0, 120)}`, code);
   return value;
 }
 
@@ -17,8 +18,8 @@ export const text = (value: unknown, absent = ""): string =>
 
 export const number = (value: unknown, absent: number): number => (typeof value === "number" ? value : absent);
 
-export const unreadable = (what: string): OutsideError =>
-  new OutsideError({ code: "unavailable", detail: `The cluster answered with ${what}.`, retryable: true });
+export const unreadable = (what: string, code: Problem["code"] = "unavailable"): OutsideError =>
+  new OutsideError({ code, detail: `The cluster answered with ${what}.`, retryable: true });
 
 function json(body: string): unknown {
   try {

@@ -49,12 +49,15 @@ export function createWrites({ read, write, paths }: Calls, fieldManager: string
       }
       const uid = precondition?.uid;
       const metadata = { ...target.metadata, ...(uid === undefined ? {} : { uid, resourceVersion }) };
-      const result = await write(`apply ${what}`, {
-        method: "PATCH",
-        path,
-        query: { ...query, force: "false" },
-        body: { type: "application/apply-patch+yaml", value: { ...target, metadata } },
-      });
+      const value = { ...target, metadata };
+      const body = { type: "application/apply-patch+yaml", value };
+      const send = (force: "true" | "false") =>
+        write(`apply ${what}`, { method: "PATCH", path, query: { ...query, force }, body });
+      let result = await send("false");
+      // Only we stand in our own way: what another version of the API had recorded could not be moved.
+      if (result.kind === "owned" && result.managers.every((manager) => manager === fieldManager)) {
+        result = await send("true");
+      }
       return result.kind === "done" ? applied(result.value, differs(before, result.value)) : failed(result);
     },
 

@@ -177,8 +177,10 @@ function nodeFindings(newest: ReplicaSetView | null, { pods }: Workloads): Findi
 
 /** The new pods are fine, but old ones do not go: a finalizer, a long grace period, or a node that does not answer. */
 function oldPods(deployment: DeploymentView, newest: ReplicaSetView | null, { pods }: Workloads): Finding[] {
-  const { available, updated, replicas } = deployment.status;
-  if (replicas <= updated || available < updated) return [];
+  const { updated, replicas } = deployment.status;
+  // The Deployment counts old pods as available too; only the ReplicaSet knows of the new ones.
+  const newAreFine = newest !== null && newest.available >= deployment.replicas;
+  if (!newAreFine || replicas <= updated) return [];
   const stopping = pods.filter((pod) => pod.ownerUid !== newest?.uid && pod.deletedAt !== null).map((pod) => pod.name);
   return [
     {

@@ -351,16 +351,26 @@ describe("server-side apply", () => {
     expect(asked).toHaveLength(1);
   });
 
-  test("is not forced over others, and names them", async () => {
-    const conflict = status(409, "Conflict", "Apply failed with 1 conflict", {
+  const ownedBy = (manager: string): Answer =>
+    status(409, "Conflict", "Apply failed with 1 conflict", {
       causes: [
         {
           reason: "FieldManagerConflict",
-          message: 'conflict with "kubectl-edit" using apps/v1',
+          message: `conflict with "${manager}" using apps/v1`,
           field: ".spec.replicas",
         },
       ],
     });
+
+  test("is forced over what only we had set", async () => {
+    const answers: Answer[] = [ok(adopted), ownedBy("proa"), ok(adopted)];
+    const { kubernetes, asked } = await against((_, n) => answers[n] ?? notFound);
+    expect((await kubernetes.apply(object)).kind).toBe("applied");
+    expect(asked.map(({ query }) => query["force"])).toEqual([undefined, "false", "true"]);
+  });
+
+  test("is not forced over others, and names them", async () => {
+    const conflict = ownedBy("kubectl-edit");
     const { kubernetes } = await against(({ method }) => (method === "GET" ? ok(adopted) : conflict));
     expect(await kubernetes.apply(object)).toMatchObject({
       kind: "refused",

@@ -12,6 +12,7 @@ import {
   startRegistry,
   startWorld,
   until,
+  untilLater,
   visit,
   webServer,
   type TestWorld,
@@ -65,7 +66,8 @@ async function pods(): Promise<V1Pod[]> {
 
 /** Until a container of some pod waits for this reason. */
 async function waitingFor(reason: string): Promise<string> {
-  const seen = await until(
+  const seen = await untilLater(
+    world,
     async () =>
       (await pods()).flatMap(({ status }) => status?.containerStatuses ?? []).map(({ state }) => state?.waiting),
     (states) => states.some((waiting) => waiting?.reason === reason),
@@ -180,7 +182,8 @@ test("environment from Secrets and ConfigMaps; a missing one is named until it i
     namespace,
     body: { metadata: { name: "shop" }, stringData: { other: "x" } },
   });
-  await until(
+  await untilLater(
+    world,
     () => waitingFor("CreateContainerConfigError"),
     (message) => message === `couldn't find key url in Secret ${namespace}/shop`,
   );
@@ -189,7 +192,11 @@ test("environment from Secrets and ConfigMaps; a missing one is named until it i
     name: "shop",
     body: { metadata: { name: "shop" }, stringData: { url: "pg://$(x)" } },
   });
-  await rolledOut();
+  await untilLater(
+    world,
+    () => visit(world.cluster, host),
+    (answer) => answer === "one",
+  );
   const seen = JSON.parse(await visit(world.cluster, host, "/env")) as Record<string, string>;
   expect(seen).toMatchObject({ DATABASE_URL: "pg://$(x)", LEVEL: "info", GREETING: "hello info", FROM_IMAGE: "yes" });
   expect(Object.keys(seen).filter((name) => name.startsWith("VITEST") || name.startsWith("npm_"))).toEqual([]);

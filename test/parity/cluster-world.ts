@@ -179,6 +179,14 @@ export async function until<T>(look: () => Promise<T> | T, isSo: (seen: T) => bo
   }
 }
 
+/** The same with the world's clock running ahead, except while a process is starting, which takes real time. */
+export function untilLater<T>({ cluster }: TestWorld, look: () => Promise<T>, isSo: (seen: T) => boolean): Promise<T> {
+  return until(() => {
+    if (!cluster.busy()) cluster.clock.step(1_000);
+    return look();
+  }, isSo);
+}
+
 /** A request through the ingress: the answer's body, or why there is none. */
 export function visit(cluster: LocalCluster, host: string, path = "/"): Promise<string> {
   const route = cluster.route(host, path);

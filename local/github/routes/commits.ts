@@ -3,7 +3,8 @@ import { type Answer, created, type Json, noContent, notFound, ok, unprocessable
 import { afterMoves } from "../refs.ts";
 import { protectionOf } from "../required.ts";
 import { paged, type RepoCall, repoRoute, type Route } from "../router.ts";
-import { commitJson, fileJson, repositoryHtml, repositoryUrl } from "../serialize.ts";
+import { commitJson, fileJson, gitObjectJson } from "../commits.ts";
+import { repositoryHtml, repositoryUrl } from "../serialize.ts";
 import { loginOf } from "../auth.ts";
 
 export const commitRoutes: readonly Route[] = [
@@ -25,6 +26,12 @@ export const commitRoutes: readonly Route[] = [
     }));
   }),
   repoRoute("GET /branches/{branch...}", "contents:read", readBranch),
+  repoRoute("GET /git/commits/{sha}", "contents:read", async ({ hub, repo, params }) => {
+    const git = await hub.git(repo);
+    const sha = await git.resolve(params["sha"] ?? "");
+    if (sha === null) throw notFound();
+    return ok(gitObjectJson(hub, repo, await git.commit(sha)));
+  }),
   repoRoute("POST /git/refs", "contents:write", createRef),
   repoRoute("GET /git/ref/{ref...}", "contents:read", async (call) =>
     ok(refJson(call, `refs/${call.params["ref"]}`, await refAt(call))),

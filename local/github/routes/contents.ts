@@ -2,7 +2,8 @@ import { NO_COMMIT, type Git, type TreeEntry } from "../git.ts";
 import { type Answer, type Json, notFound, ok, Refusal, unprocessable } from "../http.ts";
 import { afterMoves } from "../refs.ts";
 import { type RepoCall, repoRoute, type Route } from "../router.ts";
-import { gitCommitJson, identityOf, repositoryHtml, repositoryUrl } from "../serialize.ts";
+import { gitObjectJson, identityOf } from "../commits.ts";
+import { repositoryHtml, repositoryUrl } from "../serialize.ts";
 
 export const contentRoutes: readonly Route[] = [
   repoRoute("GET /contents", "contents:read", readContents),
@@ -88,25 +89,11 @@ async function writeContents(call: RepoCall, content: Buffer | null): Promise<An
   });
   await afterMoves(hub, repo.id, [{ ref: `refs/heads/${branch}`, before: parent, after }], author.name);
   const [entry] = await git.tree(after, path, "one level");
-  const commit = await git.commit(after);
-  const url = repositoryUrl(hub, repo);
   return {
     status: before === undefined ? 201 : 200,
     body: {
       content: entry === undefined ? null : entryJson(call, entry, branch),
-      commit: {
-        ...gitCommitJson(hub, repo, commit),
-        sha: after,
-        node_id: `C_${after}`,
-        html_url: `${repositoryHtml(hub, repo)}/commit/${after}`,
-        parents: [
-          {
-            sha: parent,
-            url: `${url}/git/commits/${parent}`,
-            html_url: `${repositoryHtml(hub, repo)}/commit/${parent}`,
-          },
-        ],
-      },
+      commit: gitObjectJson(hub, repo, await git.commit(after)),
     },
   };
 }

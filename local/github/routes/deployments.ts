@@ -1,9 +1,10 @@
 import { loginOf } from "../auth.ts";
-import { type Answer, created, invalid, noContent, notFound, ok, Refusal, unprocessable } from "../http.ts";
+import { type Answer, created, invalid, notFound, ok, Refusal, unprocessable } from "../http.ts";
 import { afterMoves } from "../refs.ts";
 import { contextResults } from "../required.ts";
 import { idOf, paged, type RepoCall, repoRoute, type Route } from "../router.ts";
-import { deploymentJson, deploymentStatusJson, identityOf, repositoryHtml, repositoryUrl } from "../serialize.ts";
+import { identityOf } from "../commits.ts";
+import { deploymentJson, deploymentStatusJson, repositoryHtml, repositoryUrl } from "../serialize.ts";
 import type { Deployment, DeploymentStatus } from "../state.ts";
 
 export const deploymentRoutes: readonly Route[] = [
@@ -20,7 +21,6 @@ export const deploymentRoutes: readonly Route[] = [
   repoRoute("GET /deployments/{id}", "deployments:read", (call) =>
     ok(deploymentJson(call.hub, call.repo, deploymentOf(call))),
   ),
-  repoRoute("DELETE /deployments/{id}", "deployments:write", deleteDeployment),
   repoRoute("POST /deployments/{id}/statuses", "deployments:write", createDeploymentStatus),
   repoRoute("GET /deployments/{id}/statuses", "deployments:read", (call) =>
     paged(call, statusesOf(call, deploymentOf(call).id).reverse(), (status) =>
@@ -66,10 +66,12 @@ async function createDeployment(call: RepoCall): Promise<Answer> {
       return { status: 202, body: { message: `Auto-merged ${repo.defaultBranch} into ${ref} on deployment.` } };
   }
   const contexts = contextResults(hub, repo, sha);
-  const required = body.texts("required_contexts");
-  const red = required === null
-    ? contexts.filter(({ state }) => state !== "success")
-    : required.map((context) => contexts.find((result) => result.context === context && result.state !== "success") ?? { context, state: contexts.some((c) => c.context === context) ? "success" : "pending" }).filter(({ state }) => state !== "success"); // prettier-ignore
+  const wanted = body.texts("required_contexts");
+  const absent = (wanted ?? []).filter((name) => !contexts.some(({ context }) => context === name));
+  const red = [
+    ...contexts.filter(({ context, state }) => state !== "success" && (wanted?.includes(context) ?? true)),
+    ...absent.map((context) => ({ context, state: "pending" })),
+  ];
   if (red.length > 0) {
     const errors = [
       {
@@ -190,16 +192,4 @@ function inactivateEarlier(call: RepoCall, newer: Deployment, author: string): v
     const common = { description: "", environment, environmentUrl: "", logUrl: "", author, createdAt: hub.now() };
     hub.state.put("deploymentStatus", { id: hub.state.nextId(), deploymentId: id, state: "inactive", ...common });
   }
-}
-
-function deleteDeployment(call: RepoCall): Answer | Promise<Answer> {
-  const { hub, repo } = call;
-  const { id } = deploymentOf(call);
-  const only = hub.state.list("deployment", ({ repoId }) => repoId === repo.id).length === 1;
-  if (!only && statusesOf(call, id).at(-1)?.state !== "inactive")
-    throw unprocessable(
-      "We cannot delete an active deployment unless it is the only deployment in a given environment.",
-    );
-  hub.state.delete("deployment", id);
-  return noContent;
 }

@@ -5,7 +5,7 @@ import { changePull, closePull, emitPull, findPull, fullPullJson, pullJson, with
 import { afterMoves } from "../refs.ts";
 import { requiredChecks, unmetChecks } from "../required.ts";
 import { idOf, paged, type Call, type RepoCall, repoRoute, type Route, route } from "../router.ts";
-import { commitJson, fileJson, identityOf } from "../serialize.ts";
+import { commitJson, fileJson, identityOf } from "../commits.ts";
 import type { Pull } from "../state.ts";
 
 export const pullRoutes: readonly Route[] = [

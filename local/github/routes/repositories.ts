@@ -1,6 +1,6 @@
 import { atLeast, loginOf, roleOf } from "../auth.ts";
 import { type Answer, invalid, type Json, ok, Refusal } from "../http.ts";
-import { paged, type RepoCall, repoRoute, type Route, route } from "../router.ts";
+import { type RepoCall, repoRoute, type Route, route } from "../router.ts";
 import { accountJson, fullRepositoryJson } from "../serialize.ts";
 import type { Permission } from "../state.ts";
 
@@ -8,26 +8,11 @@ export const repositoryRoutes: readonly Route[] = [
   repoRoute("GET ", "metadata:read", (call) => ok(fullRepositoryJson(call.hub, call.repo, call.viewer))),
   repoRoute("PATCH ", "administration:write", updateRepository),
   repoRoute("POST /forks", "contents:read", fork),
-  repoRoute("GET /collaborators", "metadata:read", (call) => {
-    const { hub, repo, viewer } = call;
-    if (viewer.kind === "user" && !atLeast(roleOf(hub, viewer.login, repo), "write"))
-      throw new Refusal(403, "Must have push access to view repository collaborators.");
-    return paged(call, hub.options.users, ({ login, permission }) => ({
-      ...accountJson(hub, login),
-      permissions: flags(permission),
-      role_name: permission,
-    }));
-  }),
   repoRoute("GET /collaborators/{login}/permission", "metadata:read", permissionOf),
   route("GET /user", "user", ({ hub, viewer }) =>
     ok(privateUserJson(accountJson(hub, loginOf(hub, viewer)), hub.now())),
   ),
   route("GET /rate_limit", "anyone", ({ hub, viewer }) => ok(hub.limits.overview(viewer))),
-  route("GET /zen", "anyone", () => ({
-    status: 200,
-    body: Buffer.from("Design for failure."),
-    headers: { "content-type": "text/plain" },
-  })),
 ];
 
 /** Renaming keeps the old name as a redirect. */

@@ -10,11 +10,6 @@ export const ruleRoutes: readonly Route[] = [
   repoRoute("GET /branches/{branch...}/protection", "administration:read", (call) =>
     ok(protectionJson(call, protectionAt(call))),
   ),
-  repoRoute("GET /branches/{branch...}/protection/required_status_checks", "administration:read", (call) => {
-    const policy = protectionJson(call, protectionAt(call))["required_status_checks"];
-    if (policy === undefined) throw notFound("Required status checks not enabled");
-    return ok(policy);
-  }),
   repoRoute("DELETE /branches/{branch...}/protection", "administration:write", (call) => {
     const protection = protectionAt(call);
     call.hub.state.delete("protection", protection.id);

@@ -1,7 +1,8 @@
 import { loginOf } from "../auth.ts";
 import { type Answer, created, invalid, unprocessable } from "../http.ts";
 import { paged, type RepoCall, repoRoute, type Route } from "../router.ts";
-import { commitJson, repositoryJson, repositoryUrl, statusJson } from "../serialize.ts";
+import { commitJson } from "../commits.ts";
+import { repositoryJson, repositoryUrl, statusJson } from "../serialize.ts";
 import type { Status } from "../state.ts";
 
 export const statusRoutes: readonly Route[] = [
