@@ -35,13 +35,19 @@ async function fanOut(topic: string, { because }: CommitMessage | ImageMessage, 
   for (const { target, installation, repo } of await fx.store.waiters(topic)) await look(target, { installation, repo, because }, fx);
 }
 
-/** The environments that follow the branch look again; their records are made on the first push that names them. */
+/**
+ * The environments that follow the branch look again, and those that follow them: a record is made by the first push that its
+ * environment could ever see, so that later each one is found by its record.
+ */
 async function branchMoved(message: BranchMessage, fx: Effects): Promise<void> {
   const { repoId, repo, installation, because, branch } = message;
   await rememberRepo(repoId, repo, installation, fx);
-  const names = await environmentsOf(message, fx);
-  for (const { name, from } of names) {
-    if (from.kind === "branch" && from.branch === branch) await look({ kind: "env", repoId, environment: name }, { installation, repo, because }, fx);
+  const environments = await environmentsOf(message, fx);
+  const concerned = new Set<string>();
+  for (const { name, from } of environments) if (from.kind === "branch" && from.branch === branch) concerned.add(name);
+  for (const name of concerned) {
+    for (const other of environments) if (other.from.kind === "environment" && other.from.environment === name) concerned.add(other.name);
+    await look({ kind: "env", repoId, environment: name }, { installation, repo, because }, fx);
   }
 }
 

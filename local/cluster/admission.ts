@@ -45,6 +45,7 @@ async function turn(locks: Map<string, Promise<void>>, key: string): Promise<() 
 function complete(kind: Kind, object: KubeObject, store: () => ObjectStore): void {
   switch (kind.kind) {
     case "Pod":
+      object.status ??= { phase: "Pending" };
       completePodSpec(fields(object.spec));
       break;
     case "Deployment":

@@ -69,10 +69,12 @@ export async function createLocalCluster(options: LocalClusterOptions): Promise<
   simulated.imageRegistry.register(idleNamespaceController());
   await simulated.init();
   if (saved !== undefined) await restore(saved, simulated, (service) => store.create(kindNamed("Service"), service));
+  store.startHistory();
   store.follow(store.revision(), ({ kind, type, object }) => {
     if (kind.kind === "Pod" && type === "DELETED") kubelet.forget(object.metadata.uid ?? "");
   });
   countQuotas(store);
+  expireEvents(store);
   const persistence = keepSaved(dir, store, simulated);
   const ingress = newIngress(store, kubelet);
 
@@ -153,6 +155,20 @@ function idleNamespaceController() {
       return await context.waitUntilKilled();
     }
   };
+}
+
+const keptEvents = 1_000;
+
+/** A real server keeps an Event for an hour; here the newest ones stay, however fast the clock runs. */
+function expireEvents(store: ObjectStore): void {
+  const names: { namespace: string | undefined; name: string }[] = [];
+  const kind = kindNamed("Event");
+  store.follow(store.revision(), ({ kind: changed, type, object: { metadata } }) => {
+    if (changed !== kind || type !== "ADDED") return;
+    names.push({ namespace: metadata.namespace, name: metadata.name });
+    const oldest = names.length > keptEvents ? names.shift() : undefined;
+    if (oldest !== undefined) store.delete(kind, oldest.namespace, oldest.name).catch(() => {}); // went with its namespace
+  });
 }
 
 /** Keeps `status.used` of ResourceQuotas current. */

@@ -31,6 +31,8 @@ export interface ObjectStore {
   delete(kind: Kind, namespace: string | undefined, name: string): Promise<void>;
   /** Every change after `since`, then those to come, in order; "gone" where they are no longer kept. */
   follow(since: number, listener: (change: Change) => void): (() => void) | "gone";
+  /** Whoever asks for changes before now is told that they are gone. */
+  startHistory(): void;
 }
 
 const keptChanges = 5_000;
@@ -67,10 +69,9 @@ export async function openStore(
   return {
     get: (kind, namespace, name) => cache.get(kind)?.get(keyOf(namespace, name)),
     list(kind, namespace) {
-      const all = [...(cache.get(kind) ?? [])].sort(([left], [right]) => (left < right ? -1 : 1));
-      return all
-        .map(([, object]) => object)
-        .filter((object) => (namespace ?? object.metadata.namespace) === object.metadata.namespace);
+      const prefix = namespace === undefined ? "" : `${namespace}/`;
+      const found = [...(cache.get(kind) ?? [])].filter(([key]) => key.startsWith(prefix));
+      return found.sort(([left], [right]) => (left < right ? -1 : 1)).map(([, object]) => object);
     },
     revision: () => Math.max(latest, etcd.stateRef.revision),
     async create(kind, object) {
@@ -101,6 +102,10 @@ export async function openStore(
       for (const change of changes) if (change.revision > since) listener(change);
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    startHistory() {
+      changes = [];
+      oldest = Math.max(latest, etcd.stateRef.revision);
     },
   };
 

@@ -154,8 +154,8 @@ export function issueJson(hub: Hub, pull: Pull): Json {
   const { url, html_url, diff_url, patch_url, merged_at, comments_url, ...rest } = pullJson(hub, pull);
   const repo = repositoryById(hub, pull.repoId);
   const issue = `${repositoryUrl(hub, repo)}/issues/${pull.number}`;
-  const same = ["id", "node_id", "number", "title", "user", "labels", "state", "locked", "assignee", "assignees", "milestone",
-    "created_at", "updated_at", "closed_at", "author_association", "active_lock_reason", "draft", "body"]; // prettier-ignore
+  const same = `id node_id number title user labels state locked assignee assignees milestone created_at
+    updated_at closed_at author_association active_lock_reason draft body`.split(/\s+/);
   return {
     ...Object.fromEntries(same.map((name) => [name, rest[name]])),
     url: issue,

@@ -152,8 +152,20 @@ export function appJson(hub: Hub, appId: number): Json {
   };
 }
 
-const APP_EVENTS = ["branch_protection_rule", "check_run", "check_suite", "create", "delete", "deployment", "deployment_status",
-  "issue_comment", "pull_request", "push", "repository", "status"]; // prettier-ignore
+const APP_EVENTS = [
+  "branch_protection_rule",
+  "check_run",
+  "check_suite",
+  "create",
+  "delete",
+  "deployment",
+  "deployment_status",
+  "issue_comment",
+  "pull_request",
+  "push",
+  "repository",
+  "status",
+];
 
 /** The App that wrote something, if an App did. */
 export function appOf(hub: Hub, login: string): Json | null {

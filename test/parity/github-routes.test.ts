@@ -48,7 +48,10 @@ async function pullWith(name: string, files: Record<string, string>): Promise<{ 
 }
 
 const status = (call: Promise<unknown>): Promise<number> =>
-  call.then((answer) => (answer as { status: number }).status, (error: { status: number }) => error.status); // prettier-ignore
+  call.then(
+    (answer) => (answer as { status: number }).status,
+    (error: { status: number }) => error.status,
+  );
 
 test("CI's check run is seen by Proa's App, with the App that made it; the App's own suite stays queued and empty", async () => {
   const { ci, installation } = world;

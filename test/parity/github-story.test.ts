@@ -91,6 +91,53 @@ test("a merge makes a real merge commit and sends closed and push", async () => 
   expect(pulls.map(({ number }) => number)).toEqual([pull.number]);
 });
 
+test("a plain push of the branch into main merges its pull request; deleting a branch closes another's", async () => {
+  const { git, base, dir, writer } = world;
+  await branchWith("by-hand", "docs/hand.md", "hand\n");
+  await branchWith("dropped", "docs/dropped.md", "dropped\n");
+  const open = async (head: string): Promise<number> =>
+    (await writer.pulls.create({ ...shop, title: head, head, base: "main" })).data.number;
+  const merged = await open("by-hand");
+  const closed = await open("dropped");
+  await world.events();
+  const work = join(dir, "by-hand");
+  const remote = `${base.replace("//", "//x-access-token:token-wim@")}/git/acme/shop`;
+  await git(["clone", "--quiet", remote, work]);
+  await git(["merge", "--quiet", "--no-ff", "-m", "By hand", "origin/by-hand"], work);
+  await git(["push", "--quiet", "origin", "main", ":dropped"], work);
+  const events = await world.events();
+  expect(events.toSorted()).toEqual(["delete", "pull_request.closed", "pull_request.closed", "push", "push"]);
+  const state = async (number: number): Promise<unknown> => {
+    const { data } = await writer.pulls.get({ ...shop, pull_number: number });
+    return [data.state, data.merged];
+  };
+  expect([await state(merged), await state(closed)]).toEqual([
+    ["closed", true],
+    ["closed", false],
+  ]);
+});
+
+test("a push is refused without the right to it, and for refs that are GitHub's own", async () => {
+  const { git, base, dir } = world;
+  const work = join(dir, "refused");
+  await git(["clone", "--quiet", `${base}/git`, work]);
+  const as = (token: string): string => `${base.replace("//", `//x:${token}@`)}/git/acme/shop`;
+  await expect(git(["push", as("token-rex"), "HEAD:refs/heads/mine"], work)).rejects.toThrow(/403/);
+  await expect(git(["push", as("token-wim"), "HEAD:refs/pull/1/head"], work)).rejects.toThrow(/hidden ref/);
+  await world.github.createRepository({ owner: "acme", name: "secret", private: true, files: { a: "a" } });
+  await expect(git(["clone", `${base}/git/acme/secret`, `${work}-secret`])).rejects.toThrow(/could not read Username/);
+});
+
+test("pull requests opened at the same moment get numbers of their own", async () => {
+  const names = ["p", "q", "r", "s"];
+  for (const name of names) await branchWith(name, `${name}.txt`, name);
+  const opened = await Promise.all(
+    names.map((head) => world.writer.pulls.create({ ...shop, title: head, head, base: "main" })),
+  );
+  const numbers = opened.map(({ data }) => data.number).toSorted((a, b) => a - b);
+  expect(numbers).toEqual(numbers.map((_, i) => (numbers[0] ?? 0) + i));
+});
+
 test("every webhook was signed, named once and as the schemas say", async () => {
   await world.github.idle();
   const webhooks = new Webhooks({ secret: WEBHOOK_SECRET });

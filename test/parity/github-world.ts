@@ -114,7 +114,14 @@ export async function startGitHubWorld(
     });
   let told = 0;
   return {
-    github, base, dir, exchanges, received, pushes, reruns, now,
+    github,
+    base,
+    dir,
+    exchanges,
+    received,
+    pushes,
+    reruns,
+    now,
     repoId: seeded.id,
     admin: client("token-ada"),
     writer: client("token-wim"),
@@ -130,19 +137,26 @@ export async function startGitHubWorld(
       await github.idle();
       const fresh = received.slice(told);
       told = received.length;
-      return fresh.map(({ event, payload }) => (typeof payload["action"] === "string" ? `${event}.${payload["action"]}` : event));
+      return fresh.map(({ event, payload }) =>
+        typeof payload["action"] === "string" ? `${event}.${payload["action"]}` : event,
+      );
     },
     async git(args, cwd = dir) {
       const identity = ["-c", "user.name=Wim", "-c", "user.email=wim@acme.example", "-c", "commit.gpgsign=false"];
-      const { stdout } = await promisify(execFile)("git", [...identity, ...args], { cwd, env: { ...process.env, GIT_TERMINAL_PROMPT: "0" } });
+      const { stdout } = await promisify(execFile)("git", [...identity, ...args], {
+        cwd,
+        env: { ...process.env, GIT_TERMINAL_PROMPT: "0" },
+      });
       return stdout.trim();
     },
     async stop() {
       await github.close();
-      await Promise.all([server, receiver].map((each) => new Promise((done) => each.close(done).closeAllConnections())));
+      await Promise.all(
+        [server, receiver].map((each) => new Promise((done) => each.close(done).closeAllConnections())),
+      );
       if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
     },
-  }; // prettier-ignore
+  };
 }
 
 function listen(server: Server): Promise<string> {

@@ -136,8 +136,10 @@ function react(call: RepoCall): Answer | Promise<Answer> {
   );
 }
 
-const reactionJson = ({ hub }: RepoCall, { id, author, content, createdAt }: { id: number; author: string; content: string; createdAt: string }): unknown =>
-  ({ id, node_id: `REA_${id}`, user: accountJson(hub, author), content, created_at: createdAt }); // prettier-ignore
+const reactionJson = (
+  { hub }: RepoCall,
+  { id, author, content, createdAt }: { id: number; author: string; content: string; createdAt: string },
+): unknown => ({ id, node_id: `REA_${id}`, user: accountJson(hub, author), content, created_at: createdAt });
 
 /** Names come as `{labels: ["a"]}` or `{labels: [{name: "a"}]}`. */
 async function addLabels(call: RepoCall): Promise<Answer> {

@@ -95,17 +95,8 @@ const flags = (role: Permission): Json => ({
 
 function privateUserJson(account: Json, now: string): Json {
   const absent = ["name", "company", "blog", "location", "email", "hireable", "bio"];
-  const counts = [
-    "public_repos",
-    "public_gists",
-    "followers",
-    "following",
-    "private_gists",
-    "total_private_repos",
-    "owned_private_repos",
-    "disk_usage",
-    "collaborators",
-  ];
+  const counts = `public_repos public_gists followers following private_gists total_private_repos
+    owned_private_repos disk_usage collaborators`.split(/\s+/);
   return {
     ...account,
     ...Object.fromEntries(absent.map((name) => [name, null])),

@@ -81,32 +81,32 @@ function protectionJson({ hub, repo }: RepoCall, { branch, checks, enforceAdmins
   const off = { enabled: false };
   return {
     url,
-    ...(checks === null ? {} : {
-      required_status_checks: {
-        url: `${url}/required_status_checks`,
-        strict: checks.strict,
-        contexts: checks.checks.map(({ context }) => context),
-        contexts_url: `${url}/required_status_checks/contexts`,
-        checks: checks.checks.map(({ context, appId }) => ({ context, app_id: appId })),
-      },
-    }),
+    ...(checks === null
+      ? {}
+      : {
+          required_status_checks: {
+            url: `${url}/required_status_checks`,
+            strict: checks.strict,
+            contexts: checks.checks.map(({ context }) => context),
+            contexts_url: `${url}/required_status_checks/contexts`,
+            checks: checks.checks.map(({ context, appId }) => ({ context, app_id: appId })),
+          },
+        }),
     enforce_admins: { url: `${url}/enforce_admins`, enabled: enforceAdmins },
     required_signatures: { url: `${url}/required_signatures`, enabled: false },
-    ...Object.fromEntries(["required_linear_history", "allow_force_pushes", "allow_deletions", "block_creations", "required_conversation_resolution", "lock_branch", "allow_fork_syncing"].map((name) => [name, off])),
-  }; // prettier-ignore
+    ...Object.fromEntries(
+      `required_linear_history allow_force_pushes allow_deletions block_creations
+    required_conversation_resolution lock_branch allow_fork_syncing`
+        .split(/\s+/)
+        .map((name) => [name, off]),
+    ),
+  };
 }
 
 function tell({ hub, repo, viewer }: RepoCall, action: "created" | "edited" | "deleted", protection: Protection): void {
   const { id, branch, checks, enforceAdmins, createdAt, updatedAt } = protection;
-  const levels = [
-    "pull_request_reviews",
-    "signature_requirement",
-    "linear_history_requirement",
-    "allow_force_pushes",
-    "allow_deletions",
-    "merge_queue",
-    "required_deployments",
-  ];
+  const levels = `pull_request_reviews signature_requirement linear_history_requirement allow_force_pushes
+    allow_deletions merge_queue required_deployments`.split(/\s+/);
   const flags = [
     "dismiss_stale_reviews_on_push",
     "require_code_owner_review",
