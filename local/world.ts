@@ -21,10 +21,17 @@ import { report } from "../src/report.ts";
 import { readSettings } from "../src/settings.ts";
 import { sweepGitHub, sweepOverdue } from "../src/sweep.ts";
 import { forward } from "../src/tick.ts";
-import { createLocalCi, type LocalCi } from "./ci/ci.ts";
+import { createLocalCi, type LocalCi, type LocalCiOptions } from "./ci/ci.ts";
 import type { WorldClock } from "./clock.ts";
 import { createLocalCluster, type LocalCluster } from "./cluster/cluster.ts";
-import { createLocalGitHub, generateAppKey, type Delivery, type Exchange, type LocalGitHub } from "./github/server.ts";
+import {
+  createLocalGitHub,
+  generateAppKey,
+  type Delivery,
+  type Exchange,
+  type LocalGitHub,
+  type LocalGitHubOptions,
+} from "./github/server.ts";
 import { createIngress } from "./ingress.ts";
 import { functionUrlEvent, type LambdaHost, runFunctions } from "./lambda.ts";
 import { createLocalRegistry } from "./registry.ts";
@@ -43,6 +50,10 @@ export interface WorldOptions {
   readonly page?: (world: World) => (req: IncomingMessage, res: ServerResponse) => void;
   /** Between the functions and the outside, for tests that make calls fail. */
   readonly interfere?: (fx: Effects) => Effects;
+  /** More people than the maintainer. */
+  readonly people?: LocalGitHubOptions["users"];
+  /** Whose continuous integration runs; without: the local one, which runs every commit's own tests. */
+  readonly ci?: (options: LocalCiOptions) => LocalCi;
 }
 
 export interface World {
@@ -104,13 +115,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     baseUrl: () => url,
     app: { id: APP_ID, slug: "proa", privateKeyPem: secrets.appKey, webhookUrl: () => `${url}/webhook`, webhookSecret: secrets.webhookSecret },
     ciApp: { id: 15368, slug: "ci", token: secrets.ciToken },
-    users: [{ login: "maintainer", token: secrets.token, permission: "maintain" }],
+    users: [{ login: "maintainer", token: secrets.token, permission: "maintain" }, ...(options.people ?? [])],
     onPush: (push) => ci.pushed(push),
     onRerequest: ({ owner, repo, sha }) => ci.rerun({ owner, repo, sha }),
     ...(options.deliver ? { deliver: options.deliver } : {}),
     ...(options.record ? { record: options.record } : {}),
   });
-  const ci = createLocalCi({
+  const ci = (options.ci ?? createLocalCi)({
     dir: join(dir, "ci"),
     clock,
     apiUrl: () => `${url}/api/v3`,

@@ -32,9 +32,14 @@ export function limitProcesses(
       return await bind.call(this, name, namespace, binding);
     };
   }
-  store.follow(store.revision(), ({ kind, type }) => {
-    if (kind !== pods || type !== "DELETED") return;
-    for (const pod of store.list(pods).filter(isWaiting)) void touch(store, pod); // an update makes the scheduler look again
+  store.follow(store.revision(), ({ kind, type, object }) => {
+    if (kind !== pods) return;
+    // An update makes the scheduler look again.
+    if (type === "DELETED") for (const pod of store.list(pods).filter(isWaiting)) void touch(store, pod);
+    // A pod without a node has no kubelet to end it; the real API server deletes it without a grace period.
+    else if (object.metadata.deletionTimestamp !== undefined && object.spec?.["nodeName"] === undefined) {
+      store.delete(pods, object.metadata.namespace, object.metadata.name).catch(() => {}); // gone already
+    }
   });
 }
 

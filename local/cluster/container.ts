@@ -34,7 +34,8 @@ export interface Container {
 }
 
 const preload = fileURLToPath(new URL("loopback.cjs", import.meta.url));
-const patienceMs = 15_000;
+/** After this a process that does not listen counts as running all the same: a worker, or one that never will. */
+const patienceMs = 5_000;
 
 /**
  * Runs an image's command. Every process is told a free port of this machine as PORT; the port the manifest gave it (its own
@@ -47,6 +48,7 @@ export async function startContainer(start: ContainerStart): Promise<Container> 
   const podPort = Number(declared["PORT"] ?? start.ports[0] ?? 0);
   const env = environment(declared, port);
   const argv = commandLine(start).map((word) => inImage(image.root, word));
+  if (argv.length === 0) print("no command specified: neither the image nor the pod says what to run");
   const cwd = join(image.root, start.workingDir ?? image.workingDir);
   mkdirSync(cwd, { recursive: true });
 

@@ -257,7 +257,9 @@ export function newResources({
         ...body,
       });
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === 404)) throw error; // gone meanwhile: what was asked for
+      if (!(error instanceof Error && "code" in error && typeof error.code === "number")) throw error;
+      if (error.code === 404) return; // gone meanwhile: what was asked for
+      throw error.code === 409 ? conflict(kind, name) : new StatusError(error.code, "InternalError", error.message);
     }
   }
 

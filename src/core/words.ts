@@ -90,17 +90,16 @@ function closed(state: TargetState, sha: Sha): [StatusBody["state"], string] {
 
 function deployments(state: TargetState): Surface[] {
   const environment = state.target.kind === "preview" ? "preview" : state.target.environment;
-  const latest = Math.max(0, ...state.shown);
   return state.shown.map((rev) => {
     const sha = shaOf(state, rev);
     const isLive = state.live?.rev === rev;
     const [verdict, description]: [DeploymentStatusBody["state"], string] = isLive
-      ? ["success", state.because]
+      ? ["success", `${short(sha)} is live`]
       : state.rollout?.rev === rev
         ? ["in_progress", state.because]
-        : state.failed?.rev === rev || (rev === latest && state.phase === "failed")
-          ? ["failure", state.because]
-          : ["inactive", state.phase === "removing" || state.phase === "idle" ? state.because : `Replaced by ${short(state.live?.sha ?? "")}`];
+        : state.failed?.rev === rev
+          ? ["failure", state.failed.because]
+          : ["inactive", "Replaced, or taken down"];
     return {
       kind: "deployment",
       key: `deployment/${targetId(state.target)}/${rev}`,

@@ -221,7 +221,7 @@ describe("server-side apply", () => {
     const body = {
       spec: {
         template: {
-          spec: { containers: [{ name: "web", image: `${image}`, env: [{ name: "LOG", value: "debug" }] }] },
+          spec: { containers: [{ name: "web", image, env: [{ name: "LOG", value: "debug" }] }] },
         },
       },
     };
@@ -332,7 +332,6 @@ describe("lists and watches", () => {
 });
 
 test("a stranger's token is refused", async () => {
-  world.config.getCurrentUser();
   const response = await fetchWithToken("nobody's");
   expect(response).toMatchObject({ code: 401, reason: "Unauthorized" });
 });

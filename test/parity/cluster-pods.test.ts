@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { V1Deployment, V1Pod } from "@kubernetes/client-node";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { V1Deployment, V1ObjectMeta, V1Pod } from "@kubernetes/client-node";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 
 import {
   deployment,
@@ -33,6 +33,10 @@ beforeEach(async () => {
   namespace = `pods-${(count += 1)}`;
   host = `${namespace}.localhost`;
   await world.core.createNamespace({ body: { metadata: { name: namespace } } });
+});
+
+afterEach(async () => {
+  await world.core.deleteNamespace({ name: namespace });
 });
 
 async function expose(): Promise<void> {
@@ -92,9 +96,9 @@ test("a rolling update drops no request", async () => {
   await rolledOut();
 
   const answers = new Map<string, number>();
-  let rolling = true;
+  const rolling = new AbortController();
   const visitors = Array.from({ length: 4 }, async () => {
-    while (rolling) {
+    while (!rolling.signal.aborted) {
       const answer = await visit(world.cluster, host);
       answers.set(answer, (answers.get(answer) ?? 0) + 1);
     }
@@ -105,7 +109,7 @@ test("a rolling update drops no request", async () => {
     async () => (await pods()).length,
     (left) => left === 2,
   );
-  rolling = false;
+  rolling.abort();
   await Promise.all(visitors);
   expect([...answers.keys()].sort()).toEqual(["one", "two"]);
 });
@@ -234,7 +238,11 @@ test("after a restart objects are as they were and pods run again", async () => 
       restarted.apps.readNamespacedDeployment({ namespace: "shop", name: "web" }),
       restarted.core.readNamespacedService({ namespace: "shop", name: "web" }),
     ]);
-    const identity = ({ metadata }: V1Deployment) => [metadata?.uid, metadata?.creationTimestamp, metadata?.generation];
+    const identity = ({ metadata }: { metadata?: V1ObjectMeta }) => [
+      metadata?.uid,
+      metadata?.creationTimestamp,
+      metadata?.generation,
+    ];
     return [identity(ns), ns.metadata?.annotations, identity(web), identity(svc), svc.spec?.clusterIP];
   }
 });

@@ -1,0 +1,178 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext } from "vitest";
+import type { LocalGitHubOptions } from "../../local/github/hub.ts";
+import type { Exchange } from "../../local/github/server.ts";
+import { createWorld, type World, type WorldOptions } from "../../local/world.ts";
+import { parseRepoId, targetId } from "../../src/core/names.ts";
+import { createTestCi, type TestCi } from "./instant-ci.ts";
+import { createPerson, type Person } from "./person.ts";
+import { problemsOf } from "./proof.ts";
+import { createSight, type Sight } from "./sight.ts";
+import { advance, isIdle } from "./time.ts";
+
+export interface JourneyOptions {
+  /** `real`: the commits' own tests run. `instant` (default): see `createTestCi`. `manual`: the test builds and reports. */
+  readonly ci?: "real" | "instant" | "manual";
+  readonly deliver?: NonNullable<WorldOptions["deliver"]>;
+  readonly interfere?: NonNullable<WorldOptions["interfere"]>;
+  /** More people than the maintainer; see `Repository.as`. */
+  readonly people?: LocalGitHubOptions["users"];
+  /** What may be left at the end that otherwise fails the test. */
+  readonly tolerate?: readonly Tolerated[];
+}
+
+/** `error lines`: of Proa's log. `dead letters`: messages that failed too often. */
+export type Tolerated = "error lines" | "dead letters" | "nonconforming exchanges";
+
+/** One repository: who works in it, and what a person sees of it. */
+export interface Repository extends Sight {
+  readonly owner: string;
+  readonly name: string;
+  readonly id: number;
+  /** The maintainer. */
+  readonly person: Person;
+  /** Somebody else of `people`; in a fork, with its owner's name. */
+  as(login: string, owner?: string): Person;
+}
+
+/** A world that a test is in, seen from `acme/shop`. */
+export interface Journey extends Repository {
+  /** The present one: `restart` makes another. */
+  readonly world: World;
+  readonly ci: TestCi;
+  /** Proa's log so far, one line each. */
+  readonly log: readonly string[];
+  /** A repository besides the shop. */
+  repository(name: string, files: Readonly<Record<string, string>>, protect?: readonly string[]): Promise<Repository>;
+  /** Waits until the condition answers something true; while nothing is busy, the world's clock runs ahead. */
+  until<T>(condition: () => Promise<T> | T, sentence: string, pace?: Pace): Promise<NonNullable<T>>;
+  /** Everything is done, and nothing is due within that time. */
+  quiet(withinMs?: number): Promise<void>;
+  /** Lets time go by. */
+  pass(ms: number): Promise<void>;
+  /** Everything stops and starts again from what is on disk. */
+  restart(): Promise<void>;
+}
+
+export interface Pace {
+  /** How far one step of the clock goes; 0: real time only, as where requests are under way. */
+  readonly stepMs?: number;
+  readonly withinMs?: number;
+}
+
+/** Longer than any wait of a sound world takes on a busy machine. */
+const PATIENCE_MS = 60_000;
+
+/** GitHub, CI, registry, cluster and Proa in a folder of their own; at the end of the test all of it is checked and gone. */
+export async function startWorld(t: TestContext, options: JourneyOptions = {}): Promise<Journey> {
+  const dir = mkdtempSync(join(tmpdir(), "proa-journey-"));
+  const log: string[] = [];
+  const exchanges: Exchange[] = [];
+  const { ci: mode = "instant", tolerate = [], deliver, interfere, people = [] } = options;
+  let testCi: TestCi | null = null;
+  let version = 0;
+
+  const start = (port: number): Promise<World> =>
+    createWorld({
+      dir: join(dir, "world"),
+      port,
+      env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+      log: (line) => log.push(line),
+      record: (exchange) => exchanges.push(exchange),
+      people,
+      ...(deliver ? { deliver } : {}),
+      ...(interfere ? { interfere } : {}),
+      ...(mode === "real" ? {} : { ci: (ciOptions) => (testCi = createTestCi(ciOptions, mode)) }),
+    });
+  let world = await start(0);
+  const port = Number(new URL(world.url).port);
+
+  function repositoryAt(owner: string, name: string, id: number): Repository {
+    const as = (login: string, of: string = owner): Person => {
+      const token = login === "maintainer" ? world.secrets.token : people.find((one) => one.login === login)?.token;
+      if (token === undefined) throw new Error(`nobody is called ${login}`);
+      const nextVersion = () => ++version;
+      return createPerson({ login, token, owner: of, repo: name, url: world.url, dir: join(dir, "people"), nextVersion });
+    };
+    const person = as("maintainer");
+    return { ...createSight(() => world, person.octokit, { owner, repo: name }), owner, name, id, person, as };
+  }
+
+  async function until<T>(condition: () => Promise<T> | T, sentence: string, pace: Pace = {}): Promise<NonNullable<T>> {
+    const { stepMs, withinMs = PATIENCE_MS } = pace;
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+      const seen = await condition();
+      if (seen) return seen;
+      if (performance.now() > deadline) throw new Error(`${sentence}: not so within ${withinMs / 1000} s\n${await describe(world, log)}`);
+      await advance(world, stepMs);
+    }
+  }
+
+  t.onTestFinished(async () => {
+    const failed = t.task.result?.state === "fail";
+    const problems = failed ? [] : problemsOf({ world, exchanges, log, tolerate });
+    await world.close();
+    rmSync(dir, { recursive: true, force: true });
+    if (problems.length > 0) throw new Error(`the journey ended, but:\n${problems.join("\n")}`);
+  });
+
+  return {
+    ...repositoryAt(world.repo.owner, world.repo.name, world.repo.id),
+    log,
+    get world() {
+      return world;
+    },
+    get ci() {
+      if (testCi === null) throw new Error("this world has the real CI");
+      return testCi;
+    },
+    async repository(name, files, protect = []) {
+      const { owner } = world.repo;
+      const { id } = await world.github.createRepository({ owner, name, files, protect });
+      return repositoryAt(owner, name, id);
+    },
+    until,
+    async quiet(withinMs = 30_000) {
+      const isQuiet = async (): Promise<boolean> => {
+        const due = (world.lambda.nextDueAt() ?? Infinity) - world.clock.nowMs();
+        return due > withinMs && isIdle(world);
+      };
+      await until(isQuiet, "everything is quiet");
+    },
+    async pass(ms) {
+      let left = ms;
+      await until(async () => {
+        left -= await advance(world, left);
+        return left <= 0;
+      }, `${ms} ms go by`);
+      await until(() => isIdle(world), "what was due is done");
+    },
+    async restart() {
+      await world.close();
+      world = await start(port);
+    },
+  };
+}
+
+/** What somebody needs to know about a wait that did not end. */
+async function describe(world: World, log: readonly string[]): Promise<string> {
+  const { store, lambda, cluster, clock } = world;
+  const due = lambda.nextDueAt();
+  const lines = [
+    `functions ${lambda.busy() ? "run" : "rest"}, cluster ${cluster.busy() ? "busy" : "rests"}, next due in ${due === null ? "-" : due - clock.nowMs()} ms`,
+  ];
+  for (const { id } of await store.repos()) {
+    const repoId = parseRepoId(id);
+    for (const target of repoId === null ? [] : await store.targetsOf(repoId)) {
+      const { state } = await store.load(target);
+      if (state === null) continue;
+      const { phase, because, rev, wanted, live, rollout, failures, wake } = state;
+      const what = { phase, because, rev, wanted: wanted?.sha, live: live?.sha, rollout: rollout?.step, failures, wake };
+      lines.push(`${targetId(target)}: ${JSON.stringify(what)}`);
+    }
+  }
+  return [...lines, ...log.slice(-25)].join("\n");
+}

@@ -1,0 +1,119 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Octokit } from "@octokit/rest";
+import type { LocalCi, LocalCiOptions } from "../../local/ci/ci.ts";
+import { buildConfig, buildLayer, pushImage } from "../../local/ci/image.ts";
+import { planRun } from "../../local/ci/plan.ts";
+
+export interface Commit {
+  readonly owner: string;
+  readonly repo: string;
+  readonly sha: string;
+}
+
+export type Conclusion = "success" | "failure" | "cancelled" | "neutral" | "skipped" | "timed_out" | "action_required";
+
+/** CI without the tests, in steps that a test can take one by one. */
+export interface TestCi extends LocalCi {
+  /** Pushes the commit's images; its own or other tags. */
+  build(commit: Commit, tag?: string): Promise<void>;
+  /** Reports a check run; `null`: it is in progress. A second report on the same name changes the first one. */
+  report(commit: Commit, conclusion: Conclusion | null, name?: string): Promise<void>;
+}
+
+/**
+ * As the local CI, but `npm test` is not run: a commit whose message begins with `failing-test` fails, and every other one
+ * passes at once. `manual`: nothing happens by itself.
+ */
+export function createTestCi(options: LocalCiOptions, mode: "instant" | "manual"): TestCi {
+  const { apiUrl, token, registry } = options;
+  const octokit = new Octokit({ baseUrl: apiUrl(), auth: token, log: SILENT });
+  const runs = new Map<string, number>();
+  const underWay = new Set<Promise<void>>();
+  const stop = new AbortController();
+
+  function start(work: () => Promise<void>): void {
+    const run: Promise<void> = work()
+      .catch((error: unknown) => {
+        if (!stop.signal.aborted) options.log("test ci failed", { error: String(error) });
+      })
+      .finally(() => underWay.delete(run));
+    underWay.add(run);
+  }
+
+  async function build(commit: Commit, tag: string = commit.sha): Promise<void> {
+    await mkdir(options.dir, { recursive: true });
+    const dir = await mkdtemp(join(options.dir, "instant-"));
+    try {
+      const source = join(dir, "source");
+      await unpack(commit, source);
+      const { owner, repo } = commit;
+      const plan = planRun({ owner, repo, host: registry.host, read: (path) => readText(join(source, path)) });
+      if (plan.kind === "unsupported") throw new Error(plan.because);
+      const layer = await buildLayer(source, join(dir, "layer.tar.gz"));
+      const to = { url: registry.url(), token: registry.token, tag, signal: stop.signal };
+      for (const each of plan.builds)
+        await pushImage(buildConfig(each, commit.sha, layer), layer, { ...to, repository: each.repository });
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  }
+
+  async function unpack({ owner, repo, sha }: Commit, folder: string): Promise<void> {
+    const { data } = await octokit.rest.repos.downloadTarballArchive({ owner, repo, ref: sha });
+    const archive = `${folder}.tar.gz`;
+    await mkdir(folder);
+    await writeFile(archive, new Uint8Array(data as ArrayBuffer));
+    await promisify(execFile)("tar", ["-xzf", archive, "-C", folder, "--strip-components=1"]);
+  }
+
+  async function report({ owner, repo, sha }: Commit, conclusion: Conclusion | null, name = "test"): Promise<void> {
+    const state =
+      conclusion === null ? ({ status: "in_progress" } as const) : ({ status: "completed", conclusion } as const);
+    const output = { title: conclusion === "failure" ? "The tests failed" : "The tests passed", summary: "" };
+    const known = runs.get(`${sha}/${name}`);
+    if (known === undefined) {
+      const { data } = await octokit.rest.checks.create({ owner, repo, head_sha: sha, name, ...state, output });
+      runs.set(`${sha}/${name}`, data.id);
+    } else await octokit.rest.checks.update({ owner, repo, check_run_id: known, ...state, output });
+  }
+
+  async function run(commit: Commit): Promise<void> {
+    const { owner, repo, sha } = commit;
+    const { data } = await octokit.rest.git.getCommit({ owner, repo, commit_sha: sha });
+    await build(commit);
+    await report(commit, data.message.startsWith("failing-test") ? "failure" : "success");
+  }
+
+  return {
+    build,
+    report,
+    pushed({ owner, repo, ref, sha }) {
+      const isNew = !runs.has(`${sha}/test`) && !/^0+$/.test(sha);
+      if (mode === "instant" && isNew && ref.startsWith("refs/heads/")) start(() => run({ owner, repo, sha }));
+    },
+    rerun: (job) => start(() => run(job)),
+    resume() {},
+    async idle() {
+      while (underWay.size > 0) await Promise.all(underWay);
+    },
+    async close() {
+      stop.abort();
+      await Promise.all(underWay);
+    },
+  };
+}
+
+const ignore = (): void => undefined;
+const SILENT = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null; // not there, or not a file: for a plan the same
+  }
+}

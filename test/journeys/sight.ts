@@ -1,0 +1,148 @@
+import { request } from "node:http";
+import { AppsV1Api, CoreV1Api, KubeConfig, type V1Namespace } from "@kubernetes/client-node";
+import type { Octokit } from "@octokit/rest";
+import type { World } from "../../local/world.ts";
+
+export interface StatusSeen {
+  readonly state: string;
+  readonly description: string;
+  readonly url: string | null;
+}
+
+export interface CheckSeen {
+  readonly id: number;
+  readonly status: string;
+  readonly conclusion: string | null;
+  readonly title: string;
+  readonly summary: string;
+  readonly text: string;
+  readonly annotations: readonly { readonly path: string; readonly line: number; readonly message: string }[];
+}
+
+export interface DeploymentSeen {
+  readonly id: number;
+  readonly sha: string;
+  readonly task: string;
+  /** Of its newest status; null: it has none. */
+  readonly state: string | null;
+  readonly description: string;
+  readonly url: string | null;
+}
+
+export interface WorkloadSeen {
+  readonly image: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly ready: number;
+}
+
+/** What a person sees of one repository: on GitHub, in a browser, with kubectl. */
+export interface Sight {
+  /** Every status of that context on the commit, oldest first. */
+  statuses(sha: string, context: string): Promise<StatusSeen[]>;
+  /** The newest; null: none. */
+  status(sha: string, context: string): Promise<StatusSeen | null>;
+  checkRun(sha: string, name: string): Promise<CheckSeen | null>;
+  /** The App's one comment on the pull request; null: none. Throws if there are two. */
+  comment(number: number): Promise<string | null>;
+  /** Newest first. */
+  deployments(environment: string): Promise<DeploymentSeen[]>;
+  visit(host: string, path?: string): Promise<{ readonly status: number; readonly body: string }>;
+  /** null: there is none. */
+  namespace(name: string): Promise<V1Namespace | null>;
+  /** The Deployments of a namespace, by name. */
+  live(namespace: string): Promise<Record<string, WorkloadSeen>>;
+}
+
+export function createSight(world: () => World, octokit: Octokit, at: { owner: string; repo: string }): Sight {
+  async function statuses(sha: string, context: string): Promise<StatusSeen[]> {
+    const { data } = await octokit.rest.repos.listCommitStatusesForRef({ ...at, ref: sha, per_page: 100 });
+    return data
+      .filter((status) => status.context === context)
+      .map(({ state, description, target_url: url }) => ({ state, description: description ?? "", url: url ?? null }))
+      .reverse();
+  }
+
+  const kube = (): KubeConfig => {
+    const config = new KubeConfig();
+    config.loadFromString(world().cluster.kubeconfig("admin"));
+    return config;
+  };
+
+  return {
+    statuses,
+    status: async (sha, context) => (await statuses(sha, context)).at(-1) ?? null,
+    async checkRun(sha, name) {
+      const { data } = await octokit.rest.checks.listForRef({ ...at, ref: sha, check_name: name });
+      const [run] = data.check_runs;
+      if (run === undefined) return null;
+      const { title, summary, text, annotations_count: count } = run.output;
+      const annotations =
+        count === 0 ? [] : (await octokit.rest.checks.listAnnotations({ ...at, check_run_id: run.id })).data;
+      return {
+        id: run.id,
+        status: run.status,
+        conclusion: run.conclusion,
+        title: title ?? "",
+        summary: summary ?? "",
+        text: text ?? "",
+        annotations: annotations.map(({ path, start_line: line, message }) => ({ path, line, message: message ?? "" })),
+      };
+    },
+    async comment(number) {
+      const { data } = await octokit.rest.issues.listComments({ ...at, issue_number: number, per_page: 100 });
+      const ours = data.filter(({ user }) => user?.login === "proa[bot]");
+      if (ours.length > 1) throw new Error(`#${number} has ${ours.length} comments of Proa`);
+      return ours[0]?.body ?? null;
+    },
+    async deployments(environment) {
+      const { data } = await octokit.rest.repos.listDeployments({ ...at, environment, per_page: 100 });
+      return Promise.all(
+        data.map(async ({ id, sha, task }) => {
+          const listed = await octokit.rest.repos.listDeploymentStatuses({ ...at, deployment_id: id });
+          const [newest] = listed.data;
+          const { state = null, description = "", environment_url: url = "" } = newest ?? {};
+          return { id, sha, task, state, description, url: url === "" ? null : url };
+        }),
+      );
+    },
+    visit: (host, path = "/") => visit(world().url, host, path),
+    namespace: (name) => orNull(kube().makeApiClient(CoreV1Api).readNamespace({ name })),
+    async live(namespace) {
+      const { items } = await kube().makeApiClient(AppsV1Api).listNamespacedDeployment({ namespace });
+      const seen = items.map(({ metadata, spec, status }): [string, WorkloadSeen] => [
+        metadata?.name ?? "",
+        {
+          image: spec?.template.spec?.containers[0]?.image ?? "",
+          annotations: metadata?.annotations ?? {},
+          ready: status?.readyReplicas ?? 0,
+        },
+      ]);
+      return Object.fromEntries(seen);
+    },
+  };
+}
+
+/** As a browser asks: by the host's name, on this machine's port. */
+function visit(base: string, host: string, path: string): Promise<{ status: number; body: string }> {
+  const { hostname, port } = new URL(base);
+  return new Promise((resolve, reject) => {
+    const call = request({ host: hostname, port, path, headers: { host: `${host}:${port}` }, agent: false }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => (body += chunk));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on("error", reject);
+    });
+    call.on("error", reject);
+    call.end();
+  });
+}
+
+async function orNull<T>(call: Promise<T>): Promise<T | null> {
+  try {
+    return await call;
+  } catch (error) {
+    if ((error as { code?: number }).code === 404) return null;
+    throw error;
+  }
+}
