@@ -8,6 +8,12 @@ import { loadTemplates } from "../src/templates.ts";
 
 /** The FIFO queue's consumer: one message, one step of one target. `templates/` is shipped beside the bundle. */
 export const handler = queueHandler(
-  once(async () => composeDeployer(deployerSettings(process.env), lambdaHost(), loadTemplates(new URL("./templates/", import.meta.url)))),
+  once(async () =>
+    composeDeployer(
+      deployerSettings(process.env),
+      lambdaHost(),
+      loadTemplates(new URL("./templates/", import.meta.url)),
+    ),
+  ),
   (body, fx) => handle(parseMessage(body), fx),
 );

@@ -9,7 +9,7 @@ import { forward } from "../src/tick.ts";
 export const handler = queueHandler(
   once(async () => {
     const host = lambdaHost();
-    return { ...host, queue: createSqliteQueue(tickSettings(process.env).queue.path, host.clock.now) };
+    return { ...host, queue: createSqliteQueue(tickSettings(process.env).queue.path, () => host.clock.now()) };
   }),
   (body, fx) => forward(body, fx),
 );

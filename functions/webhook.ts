@@ -14,7 +14,7 @@ const effects = once(async (): Promise<ReceiveEffects> => {
   const log = createLog({ write: (line) => void process.stdout.write(`${line}\n`), clock: systemClock });
   return {
     secrets: async () => settings.webhookSecrets,
-    queue: createSqliteQueue(settings.queue.path, systemClock.now),
+    queue: createSqliteQueue(settings.queue.path, () => systemClock.now()),
     clock: systemClock,
     ownAppId: settings.appId,
     log,

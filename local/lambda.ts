@@ -40,7 +40,11 @@ export function runFunctions(
     }
     const next = queue.nextVisibleAt(name);
     clock.clearTimeout(timers.get(name) ?? -1);
-    if (next !== null && active.size < CONCURRENCY[name]) timers.set(name, clock.setTimeout(() => poll(name), Math.max(1, next - clock.nowMs())));
+    if (next !== null && active.size < CONCURRENCY[name])
+      timers.set(
+        name,
+        clock.setTimeout(() => poll(name), Math.max(1, next - clock.nowMs())),
+      );
   }
 
   async function invoke(name: QueueName, message: QueuedMessage): Promise<void> {
@@ -76,7 +80,13 @@ function sqsEvent(name: QueueName, { id, receipt, group, body, receives }: Queue
         messageId: id,
         receiptHandle: receipt,
         body,
-        attributes: { ApproximateReceiveCount: `${receives}`, SentTimestamp: "0", SenderId: "local", ApproximateFirstReceiveTimestamp: "0", MessageGroupId: group },
+        attributes: {
+          ApproximateReceiveCount: `${receives}`,
+          SentTimestamp: "0",
+          SenderId: "local",
+          ApproximateFirstReceiveTimestamp: "0",
+          MessageGroupId: group,
+        },
         messageAttributes: {},
         md5OfBody: "",
         eventSource: "aws:sqs",
@@ -91,16 +101,35 @@ function sqsEvent(name: QueueName, { id, receipt, group, body, receives }: Queue
 export async function functionUrlEvent(req: IncomingMessage): Promise<LambdaFunctionURLEvent> {
   const chunks: Buffer[] = [];
   for await (const chunk of req) chunks.push(chunk as Buffer);
-  const headers = Object.fromEntries(Object.entries(req.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(",") : (value ?? "")]));
+  const headers = Object.fromEntries(
+    Object.entries(req.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(",") : (value ?? "")]),
+  );
   const path = req.url ?? "/";
-  const http = { method: req.method ?? "GET", path, protocol: "HTTP/1.1", sourceIp: "127.0.0.1", userAgent: headers["user-agent"] ?? "" };
+  const http = {
+    method: req.method ?? "GET",
+    path,
+    protocol: "HTTP/1.1",
+    sourceIp: "127.0.0.1",
+    userAgent: headers["user-agent"] ?? "",
+  };
   return {
     version: "2.0",
     routeKey: "$default",
     rawPath: path,
     rawQueryString: "",
     headers,
-    requestContext: { accountId: "local", apiId: "local", domainName: "localhost", domainPrefix: "", http, requestId: "", routeKey: "$default", stage: "$default", time: "", timeEpoch: 0 },
+    requestContext: {
+      accountId: "local",
+      apiId: "local",
+      domainName: "localhost",
+      domainPrefix: "",
+      http,
+      requestId: "",
+      routeKey: "$default",
+      stage: "$default",
+      time: "",
+      timeEpoch: 0,
+    },
     body: Buffer.concat(chunks).toString("base64"),
     isBase64Encoded: true,
   };

@@ -83,7 +83,7 @@ interface WorldSecrets {
   readonly deployerToken: string;
 }
 
-const APP_ID = 1001;
+export const APP_ID = 1001;
 const OWNER = "acme";
 const REPO = "shop";
 export const REGISTRY_HOST = "registry.localhost";
@@ -99,7 +99,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const port = (server.address() as AddressInfo).port;
   const url = `http://127.0.0.1:${port}`;
 
-  const registry = createLocalRegistry({ dir: join(dir, "registry"), token: secrets.registryToken, onPush: (push) => imagePushed(push) });
+  const registry = createLocalRegistry({
+    dir: join(dir, "registry"),
+    token: secrets.registryToken,
+    onPush: (push) => imagePushed(push),
+  });
   const cluster = await createLocalCluster({
     dir: join(dir, "cluster"),
     registries: { [REGISTRY_HOST]: { url, token: secrets.registryToken } },
@@ -113,7 +117,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     dir: join(dir, "github"),
     clock,
     baseUrl: () => url,
-    app: { id: APP_ID, slug: "proa", privateKeyPem: secrets.appKey, webhookUrl: () => `${url}/webhook`, webhookSecret: secrets.webhookSecret },
+    app: {
+      id: APP_ID,
+      slug: "proa",
+      privateKeyPem: secrets.appKey,
+      webhookUrl: () => `${url}/webhook`,
+      webhookSecret: secrets.webhookSecret,
+    },
     ciApp: { id: 15368, slug: "ci", token: secrets.ciToken },
     users: [{ login: "maintainer", token: secrets.token, permission: "maintain" }, ...(options.people ?? [])],
     onPush: (push) => ci.pushed(push),
@@ -133,10 +143,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   });
   const ingress = createIngress({ route: (host, path) => cluster.route(host, path), hosts: () => cluster.hosts() });
 
-  const host: Host = { clock: { now: () => clock.nowMs() }, log: createLog({ write: options.log, clock: { now: () => clock.nowMs() } }) };
+  const host: Host = {
+    clock: { now: () => clock.nowMs() },
+    log: createLog({ write: options.log, clock: { now: () => clock.nowMs() } }),
+  };
   const settings = readSettings(proaEnvironment({ dir, url, port, secrets, cluster }));
   const table = createSqliteTable(settings.store.path);
-  const queue = createSqliteQueue(settings.queue.path, host.clock.now);
+  const queue = createSqliteQueue(settings.queue.path, () => host.clock.now());
   const composed: Effects = { ...composeDeployer(settings, host), store: createStore(table), queue };
   const fx = options.interfere ? options.interfere(composed) : composed;
   const reporter = { ...host, outbox: createOutbox(table), queue, github: fx.github };
@@ -144,11 +157,21 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   function imagePushed({ repository, tag }: { repository: string; tag: string }): void {
     const detail = { "action-type": "PUSH", result: "SUCCESS", "repository-name": repository, "image-tag": tag };
     // A digest is not a tag: only tags are waited for.
-    if (!tag.startsWith("sha256:")) void forward({ source: "aws.ecr", id: `push-${randomBytes(8).toString("hex")}`, detail }, { queue, clock: host.clock });
+    if (!tag.startsWith("sha256:"))
+      void forward(
+        { source: "aws.ecr", id: `push-${randomBytes(8).toString("hex")}`, detail },
+        { queue, clock: host.clock },
+      );
   }
 
   async function webhook(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const door = { secrets: async () => settings.webhookSecrets, queue, clock: host.clock, ownAppId: APP_ID, log: host.log };
+    const door = {
+      secrets: async () => settings.webhookSecrets,
+      queue,
+      clock: host.clock,
+      ownAppId: APP_ID,
+      log: host.log,
+    };
     const result = toResult(await receive(toRequest(await functionUrlEvent(req)), door));
     if (typeof result === "string") return void res.end(result);
     res.writeHead(result.statusCode ?? 200, result.headers as Record<string, string>).end(result.body);
@@ -159,9 +182,15 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const lambda = runFunctions(
     queue,
     {
-      deployer: queueHandler(async () => fx, (body, on) => handle(parseMessage(body), on)),
+      deployer: queueHandler(
+        async () => fx,
+        (body, on) => handle(parseMessage(body), on),
+      ),
       tick: queueHandler(async () => ({ ...host, queue }), forward),
-      reporter: queueHandler(async () => reporter, (body, on) => report((body as { installation: number }).installation, on)),
+      reporter: queueHandler(
+        async () => reporter,
+        (body, on) => report((body as { installation: number }).installation, on),
+      ),
     },
     clock,
   );
@@ -204,8 +233,14 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   await ownNamespaces(fx, world);
   ci.resume();
   const sweeps = [
-    clock.setInterval(() => void world.sweep("overdue").catch((error: unknown) => host.log.error("sweep failed", error)), 60_000),
-    clock.setInterval(() => void world.sweep("github").catch((error: unknown) => host.log.error("sweep failed", error)), 10 * 60_000),
+    clock.setInterval(
+      () => void world.sweep("overdue").catch((error: unknown) => host.log.error("sweep failed", error)),
+      60_000,
+    ),
+    clock.setInterval(
+      () => void world.sweep("github").catch((error: unknown) => host.log.error("sweep failed", error)),
+      10 * 60_000,
+    ),
   ];
   // Down for a while is an outage like any other: look at once at what was missed.
   await world.sweep("overdue");
@@ -246,7 +281,19 @@ function readSecrets(path: string): WorldSecrets {
 }
 
 /** Proa's own settings, as whoever installs it would write them. */
-function proaEnvironment({ dir, url, port, secrets, cluster }: { dir: string; url: string; port: number; secrets: WorldSecrets; cluster: LocalCluster }) {
+function proaEnvironment({
+  dir,
+  url,
+  port,
+  secrets,
+  cluster,
+}: {
+  dir: string;
+  url: string;
+  port: number;
+  secrets: WorldSecrets;
+  cluster: LocalCluster;
+}) {
   const kubeconfig = join(dir, "deployer.kubeconfig");
   writeFileSync(kubeconfig, cluster.kubeconfig("deployer"), { mode: 0o600 });
   return {

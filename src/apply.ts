@@ -56,7 +56,9 @@ export async function applyRelease(
   const known = new Map(workloads?.deployments.map((deployment) => [deployment.name, deployment]));
   const write: Write = { target, release, cluster, log, now };
   const results = await Promise.all([
-    ...release.objects.filter(({ kind }) => kind === "Deployment").map((object) => applyDeployment(object, known.get(object.metadata.name), write)),
+    ...release.objects
+      .filter(({ kind }) => kind === "Deployment")
+      .map((object) => applyDeployment(object, known.get(object.metadata.name), write)),
     ...release.patch.map((workload) => patchExisting(workload, known.get(workload.deployment), write)),
   ]);
   const expectations: Expectation[] = [];
@@ -71,7 +73,12 @@ async function applySupport(object: KubeObject, cluster: Kubernetes, log: Log): 
   const name = `${object.kind} ${object.metadata.name}`;
   log.info("apply", { cluster: cluster.cluster, object: name, namespace: object.metadata.namespace });
   const result = await cluster.apply(object);
-  log.info("applied", { cluster: cluster.cluster, object: name, namespace: object.metadata.namespace, result: result.kind });
+  log.info("applied", {
+    cluster: cluster.cluster,
+    object: name,
+    namespace: object.metadata.namespace,
+    result: result.kind,
+  });
   switch (result.kind) {
     case "applied":
       return null;
@@ -110,7 +117,8 @@ async function applyDeployment(object: KubeObject, seen: DeploymentView | undefi
     }
     const standing = standingOf(live, write);
     if (standing !== null && standing !== "done") return standing;
-    if (standing === "done") return written(write, expected, { uid: live.uid, generation: live.generation, changed: true });
+    if (standing === "done")
+      return written(write, expected, { uid: live.uid, generation: live.generation, changed: true });
     const imageOnly = live.annotations[ANNOTATION.shape] === annotations[ANNOTATION.shape];
     const container = live.containers.findIndex((candidate) => candidate.name === name);
     const present = live;
@@ -138,25 +146,36 @@ async function applyDeployment(object: KubeObject, seen: DeploymentView | undefi
 }
 
 /** Patch mode: only the image and our annotations of a Deployment that somebody else made. */
-async function patchExisting(workload: Release["patch"][number], seen: DeploymentView | undefined, write: Write): Promise<Written> {
+async function patchExisting(
+  workload: Release["patch"][number],
+  seen: DeploymentView | undefined,
+  write: Write,
+): Promise<Written> {
   const { target, release, cluster } = write;
   const { deployment: name, container, image, service } = workload;
   const digest = release.services.find((candidate) => candidate.name === service)?.digest ?? "";
   let live = seen ?? (await cluster.deployment(release.namespace, name));
   for (let attempt = 0; attempt < TRIES; attempt++) {
     if (live === null) {
-      return { kind: "refused", because: `the Deployment ${name} does not exist in ${release.namespace}: create it, or correct deploy.patch in .proa.yml` };
+      return {
+        kind: "refused",
+        because: `the Deployment ${name} does not exist in ${release.namespace}: create it, or correct deploy.patch in .proa.yml`,
+      };
     }
     const owner = live.annotations[ANNOTATION.target];
     const standing = owner === undefined ? null : standingOf(live, write);
     const expected = { service, deployment: name, image };
-    if (standing === "done") return written(write, expected, { uid: live.uid, generation: live.generation, changed: true });
+    if (standing === "done")
+      return written(write, expected, { uid: live.uid, generation: live.generation, changed: true });
     if (standing !== null) return standing;
     const index = live.containers.findIndex((candidate) => candidate.name === container);
     const present = live.containers[index];
     if (present === undefined) {
       const names = live.containers.map((candidate) => candidate.name).join(", ");
-      return { kind: "refused", because: `the Deployment ${name} has no container ${container} (it has ${names}): correct deploy.patch in .proa.yml` };
+      return {
+        kind: "refused",
+        because: `the Deployment ${name} has no container ${container} (it has ${names}): correct deploy.patch in .proa.yml`,
+      };
     }
     const patch = {
       namespace: release.namespace,
@@ -179,11 +198,17 @@ async function patchExisting(workload: Release["patch"][number], seen: Deploymen
 }
 
 /** Whose Deployment it is, and where it stands in our order; null: an earlier revision of ours, to be written over. */
-function standingOf(live: DeploymentView, { target, release }: Write): Exclude<Written, { kind: "written" }> | "done" | null {
+function standingOf(
+  live: DeploymentView,
+  { target, release }: Write,
+): Exclude<Written, { kind: "written" }> | "done" | null {
   const owner = live.annotations[ANNOTATION.target];
   if (owner !== targetId(target)) {
     const by = owner === undefined ? "was not made by Proa" : `belongs to ${owner}`;
-    return { kind: "refused", because: `the Deployment ${live.name} in ${live.namespace} ${by}: rename the service, or remove that Deployment` };
+    return {
+      kind: "refused",
+      because: `the Deployment ${live.name} in ${live.namespace} ${by}: rename the service, or remove that Deployment`,
+    };
   }
   const revision = revisionOf(live);
   if (revision !== null && revision > release.rev) return { kind: "superseded", revision };
@@ -196,7 +221,11 @@ export function revisionOf({ annotations }: DeploymentView): Revision | null {
 }
 
 /** null: the write did not take, look again. */
-function settled(write: Write, expected: Pick<Expectation, "service" | "deployment" | "image">, result: ApplyResult): Written | null {
+function settled(
+  write: Write,
+  expected: Pick<Expectation, "service" | "deployment" | "image">,
+  result: ApplyResult,
+): Written | null {
   switch (result.kind) {
     case "applied":
       return written(write, expected, result);
@@ -214,11 +243,27 @@ function written(
   { uid, generation, changed }: { uid: string; generation: number; changed: boolean },
 ): Written {
   const times = { startedAt: now, deadlineAt: now + release.deadlineMs };
-  return { kind: "written", expectation: { ...expected, ...times, uid, revision: release.rev, generation, unchanged: !changed, cluster: cluster.cluster } };
+  return {
+    kind: "written",
+    expectation: {
+      ...expected,
+      ...times,
+      uid,
+      revision: release.rev,
+      generation,
+      unchanged: !changed,
+      cluster: cluster.cluster,
+    },
+  };
 }
 
 /** Logged before and after. A result nobody knows (a timeout after sending) is not an error here: the caller reads and compares. */
-async function logged<T>({ release, cluster, log }: Write, verb: string, name: string, call: () => Promise<T>): Promise<T | { kind: "stale"; detail: string }> {
+async function logged<T>(
+  { release, cluster, log }: Write,
+  verb: string,
+  name: string,
+  call: () => Promise<T>,
+): Promise<T | { kind: "stale"; detail: string }> {
   const fields = { cluster: cluster.cluster, deployment: name, namespace: release.namespace, rev: release.rev };
   log.info(verb, fields);
   try {

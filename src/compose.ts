@@ -44,12 +44,18 @@ export function composeSweeper(settings: Needs<"github" | "store" | "queue" | "c
   return {
     ...host,
     store: createStore(createSqliteTable(settings.store.path)),
-    queue: createSqliteQueue(settings.queue.path, host.clock.now),
+    queue: createSqliteQueue(settings.queue.path, () => host.clock.now()),
     github: composeGitHub(settings, host),
     clusters: new Map(
       settings.clusters.map(({ name, kubeconfig, context }) => [
         name,
-        createKubernetes({ cluster: name, kubeConfig: readFileSync(kubeconfig, "utf8"), fieldManager: "proa", timeoutMs: 10_000, ...(context === null ? {} : { context }) }),
+        createKubernetes({
+          cluster: name,
+          kubeConfig: readFileSync(kubeconfig, "utf8"),
+          fieldManager: "proa",
+          timeoutMs: 10_000,
+          ...(context === null ? {} : { context }),
+        }),
       ]),
     ),
   };
@@ -59,12 +65,13 @@ export function composeReporter(settings: Needs<"github" | "store" | "queue">, h
   return {
     ...host,
     outbox: createOutbox(createSqliteTable(settings.store.path)),
-    queue: createSqliteQueue(settings.queue.path, host.clock.now),
+    queue: createSqliteQueue(settings.queue.path, () => host.clock.now()),
     github: composeGitHub(settings, host),
   };
 }
 
-const composeGitHub = ({ github }: Needs<"github">, { clock }: Host) => createGitHubApp({ ...github, clock, userAgent: "proa" });
+const composeGitHub = ({ github }: Needs<"github">, { clock }: Host) =>
+  createGitHubApp({ ...github, clock, userAgent: "proa" });
 
 function ociHosts(registries: Settings["registries"]) {
   const hosts = Object.entries(registries).flatMap(([host, registry]) => {

@@ -44,9 +44,18 @@ export async function gatherEnvironment(
     state.previous === null ? null : fx.store.release(target, state.previous.rev),
   ]);
   const now = fx.clock.now();
-  const base = { now, state, commands, holds: known.holds, repositoryActive: meta?.active ?? true, previous, namespaceProblem: null };
+  const base = {
+    now,
+    state,
+    commands,
+    holds: known.holds,
+    repositoryActive: meta?.active ?? true,
+    previous,
+    namespaceProblem: null,
+  };
   const nothing = (because: string) => ({ kind: "nothing", because }) as const;
-  if (repository === null) return { ...base, config: { problems: [] }, env: null, source: nothing(`GitHub did not show ${repo}`) };
+  if (repository === null)
+    return { ...base, config: { problems: [] }, env: null, source: nothing(`GitHub did not show ${repo}`) };
   const config = read(await github.file(repo, CONFIG_PATH, repository.defaultBranch), repository.defaultBranch);
   if ("problems" in config) return { ...base, config, env: null, source: nothing(".proa.yml cannot be read") };
   const env = config.config.environments.find(({ name }) => name === target.environment) ?? null;
@@ -68,12 +77,17 @@ async function fromBranch(at: At, branch: string, fx: Effects): Promise<Source> 
   if (tip === null) return { kind: "nothing", because: `the branch ${branch} does not exist` };
   const live = state.live?.sha ?? null;
   if (live === tip.sha) return { kind: "candidates", tip: tip.sha, relation: "identical", candidates: [] };
-  const { relation, commits } = live === null ? { relation: "first" as const, commits: [tip] } : await since(at, live, tip);
+  const { relation, commits } =
+    live === null ? { relation: "first" as const, commits: [tip] } : await since(at, live, tip);
   const judged = await newestReady(commits.slice(0, CANDIDATES), (commit) => candidate(at, commit, fx));
   return { kind: "candidates", tip: tip.sha, relation, candidates: judged };
 }
 
-async function since({ github, repo }: At, live: Sha, tip: Commit): Promise<{ relation: Relation; commits: readonly Commit[] }> {
+async function since(
+  { github, repo }: At,
+  live: Sha,
+  tip: Commit,
+): Promise<{ relation: Relation; commits: readonly Commit[] }> {
   const comparison = await github.compare(repo, live, tip.sha);
   // The live commit is gone from the repository (a force push and a clean-up): nothing is known to contain it.
   if (comparison === null) return { relation: "diverged", commits: [tip] };
@@ -84,7 +98,11 @@ async function since({ github, repo }: At, live: Sha, tip: Commit): Promise<{ re
 export function firstParents(tip: Commit, commits: readonly Commit[]): Commit[] {
   const bySha = new Map([...commits, tip].map((commit) => [commit.sha, commit]));
   const chain: Commit[] = [];
-  for (let at = bySha.get(tip.sha); at !== undefined; at = at.parents[0] === undefined ? undefined : bySha.get(at.parents[0])) {
+  for (
+    let at = bySha.get(tip.sha);
+    at !== undefined;
+    at = at.parents[0] === undefined ? undefined : bySha.get(at.parents[0])
+  ) {
     chain.push(at);
     bySha.delete(at.sha);
   }
@@ -92,7 +110,10 @@ export function firstParents(tip: Commit, commits: readonly Commit[]): Commit[] 
 }
 
 /** Judges newest first and stops at the first that may go: older ones cannot matter then. */
-async function newestReady(commits: readonly Commit[], judge: (commit: Commit) => Promise<Candidate>): Promise<Candidate[]> {
+async function newestReady(
+  commits: readonly Commit[],
+  judge: (commit: Commit) => Promise<Candidate>,
+): Promise<Candidate[]> {
   const judged: Candidate[] = [];
   for (const commit of commits) {
     const next = await judge(commit);
@@ -112,13 +133,17 @@ async function candidate(at: At, commit: Commit, fx: Effects): Promise<Candidate
     github.pullRequestsOf(repo, sha),
     resolveImages({ repoId: target.repoId, repo, services: config.services, sha }, fx),
   ]);
-  const pull = pulls.find(({ merged, base, mergeCommit }) => merged && base.ref === branch && mergeCommit === sha) ?? null;
-  const gate = asked && config.gate.production === "explicit" ? { ...config.gate, production: "auto" as const } : config.gate;
+  const pull =
+    pulls.find(({ merged, base, mergeCommit }) => merged && base.ref === branch && mergeCommit === sha) ?? null;
+  const gate =
+    asked && config.gate.production === "explicit" ? { ...config.gate, production: "auto" as const } : config.gate;
   const own = { appId: fx.installation.appId, contextPrefix: "proa/" } as const;
   const firstSeenAt = state.wanted?.sha === sha ? state.wanted.since : now;
   const input = { environment: env.name, push, rules, gate, own, firstSeenAt, now };
   // The pull request's head is worth two more reads only where the commit has nothing of its own to be judged by.
-  const silent = push.runs.every(({ appId }) => appId === own.appId) && push.statuses.every(({ context }) => context.startsWith("proa/"));
+  const silent =
+    push.runs.every(({ appId }) => appId === own.appId) &&
+    push.statuses.every(({ context }) => context.startsWith("proa/"));
   const merged = silent && pull !== null ? await mergedHead(at, commit, pull) : null;
   const verdict = judgeEnvironmentCommit({ ...input, merged });
   return { sha, verdict, images, authors: pull ? [pull.author] : [], pulls: pull ? [pull.number] : [] };
@@ -134,25 +159,35 @@ async function fromEnvironment(at: At, environment: string, fx: Effects): Promis
   const { target, state, github, repo, config, now } = at;
   const before: EnvironmentTarget = { kind: "env", repoId: target.repoId, environment };
   const { state: source } = await fx.store.load(before);
-  if (source?.live == null) return { kind: "nothing", because: `${environment} has nothing healthy yet` };
+  if (!source?.live) return { kind: "nothing", because: `${environment} has nothing healthy yet` };
   const { live } = source;
-  if (state.live?.sha === live.sha && state.live.key === live.key) return { kind: "candidates", tip: live.sha, relation: "identical", candidates: [] };
+  if (state.live?.sha === live.sha && state.live.key === live.key)
+    return { kind: "candidates", tip: live.sha, relation: "identical", candidates: [] };
   const [release, comparison, push] = await Promise.all([
     fx.store.release(before, live.rev),
     state.live === null || state.live.sha === live.sha ? null : github.compare(repo, state.live.sha, live.sha),
     github.checks(repo, live.sha),
   ]);
-  if (release === null) return { kind: "nothing", because: `${environment}'s release of ${short(live.sha)} is not in the store` };
-  const relation: Relation = state.live === null ? "first" : state.live.sha === live.sha ? "ahead" : (comparison?.status ?? "diverged");
-  const images = release.services.map(({ name, image, digest }) => ({ service: name, image, tag: "", found: { kind: "digest", digest, moved: null } as const }));
-  const verdict = stillGreen(judgeChecks({
-    checks: push,
-    rules: { required: [], workflows: [] },
-    gate: config.gate,
-    own: { appId: fx.installation.appId, contextPrefix: "proa/" },
-    firstSeenAt: live.healthyAt,
-    now,
+  if (release === null)
+    return { kind: "nothing", because: `${environment}'s release of ${short(live.sha)} is not in the store` };
+  const relation: Relation =
+    state.live === null ? "first" : state.live.sha === live.sha ? "ahead" : (comparison?.status ?? "diverged");
+  const images = release.services.map(({ name, image, digest }) => ({
+    service: name,
+    image,
+    tag: "",
+    found: { kind: "digest", digest, moved: null } as const,
   }));
+  const verdict = stillGreen(
+    judgeChecks({
+      checks: push,
+      rules: { required: [], workflows: [] },
+      gate: config.gate,
+      own: { appId: fx.installation.appId, contextPrefix: "proa/" },
+      firstSeenAt: live.healthyAt,
+      now,
+    }),
+  );
   const candidates: Candidate[] = [{ sha: live.sha, verdict, images, authors: [release.actor], pulls: release.pulls }];
   return { kind: "candidates", tip: live.sha, relation, candidates };
 }
@@ -167,10 +202,12 @@ async function namespaceProblems({ env, target }: At, fx: Effects): Promise<stri
   const problems = await Promise.all(
     env.clusters.map(async (name) => {
       const cluster = fx.clusters.get(name);
-      if (cluster === undefined) return `there is no cluster ${name} in this installation (${[...fx.clusters.keys()].join(", ")})`;
+      if (cluster === undefined)
+        return `there is no cluster ${name} in this installation (${[...fx.clusters.keys()].join(", ")})`;
       const namespace = await cluster.namespace(env.namespace);
       const label = `${LABEL.repositoryId}=${target.repoId}`;
-      if (namespace === null) return `the namespace ${env.namespace} does not exist in ${name}: create it and label it ${label}`;
+      if (namespace === null)
+        return `the namespace ${env.namespace} does not exist in ${name}: create it and label it ${label}`;
       if (namespace.deletedAt !== null) return `the namespace ${env.namespace} in ${name} is being deleted`;
       const owner = namespace.labels[LABEL.repositoryId];
       if (owner === `${target.repoId}`) return null;

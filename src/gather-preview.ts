@@ -8,7 +8,7 @@ import { defaultConfig } from "./core/config-defaults.ts";
 import { mergeHeadConfig } from "./core/config-merge.ts";
 import { parseConfig } from "./core/config-parse.ts";
 import type { ImageSeen, PendingCommand } from "./core/decision.ts";
-import { judgeChecks } from "./core/gate.ts";
+import { judgeChecks, ownRequired } from "./core/gate.ts";
 import type { PullRequest } from "./core/github.ts";
 import { LABEL, type Millis, type RepoName, type Sha, splitRepo, type Target } from "./core/names.ts";
 import { previewNamespaceName } from "./core/places.ts";
@@ -52,7 +52,11 @@ export async function gatherPreview(
     const settled = state.live?.sha === head && state.rollout === null && known.commands.length === 0;
     const config = previewConfig(github, repo, { head, base }, fx);
     if (settled) return { config: await config, checks: null, rules: null };
-    const [parsed, checks, rules] = await Promise.all([config, github.checks(repo, head), github.branchRules(repo, base)]);
+    const [parsed, checks, rules] = await Promise.all([
+      config,
+      github.checks(repo, head),
+      github.branchRules(repo, base),
+    ]);
     return { config: parsed, checks, rules };
   }
   // A guess that fails must not fail the gather before the pull request itself was read.
@@ -66,35 +70,52 @@ export async function gatherPreview(
     cluster?.namespace(name) ?? null,
   ]);
   const now = fx.clock.now();
-  const base = { now, state, commands, pull, namespace, hinted, hintedAt, repositoryActive: meta?.active ?? true } as const;
+  const base = {
+    now,
+    state,
+    commands,
+    pull,
+    namespace,
+    hinted,
+    hintedAt,
+    repositoryActive: meta?.active ?? true,
+  } as const;
   const slot = slotOf(target.number, slots, Number.POSITIVE_INFINITY);
   const namespaceIsOurs =
     namespace !== null &&
     namespace.labels[LABEL.repositoryId] === `${target.repoId}` &&
     namespace.labels[LABEL.pullRequest] === `${target.number}`;
-  const workloads = namespaceIsOurs && !namespace.deletedAt ? ((await cluster?.workloads(namespace.name)) ?? null) : null;
+  const workloads =
+    namespaceIsOurs && !namespace.deletedAt ? ((await cluster?.workloads(namespace.name)) ?? null) : null;
 
   if (pull === null || pull.state === "closed") {
     return { seen: { ...base, ...NOTHING_READ, slot, namespaceIsOurs }, slots, workloads };
   }
   const useGuess = guess !== null && guessed !== null && guess.head === pull.head.sha && guess.base === pull.base.ref;
   const { config, checks, rules } = useGuess ? await guessed : await gate(pull.head.sha, pull.base.ref);
-  if ("problems" in config) return { seen: { ...base, ...NOTHING_READ, config, slot, namespaceIsOurs }, slots, workloads };
+  if ("problems" in config)
+    return { seen: { ...base, ...NOTHING_READ, config, slot, namespaceIsOurs }, slots, workloads };
 
   const capped = slotOf(target.number, slots, config.config.previews.cap);
-  const settled = { seen: { ...base, config, verdict: UNREAD, images: [], slot: capped, namespaceIsOurs }, slots, workloads };
+  const settled = {
+    seen: { ...base, config, verdict: UNREAD, images: [], slot: capped, namespaceIsOurs },
+    slots,
+    workloads,
+  };
   if (checks === null || rules === null) return settled;
   const firstSeenAt = state.wanted?.sha === pull.head.sha ? state.wanted.since : now;
-  const verdict = judgeChecks({
+  const judged = {
     checks,
     rules,
     gate: config.config.gate,
-    own: { appId: fx.installation.appId, contextPrefix: "proa/" },
+    own: { appId: fx.installation.appId, contextPrefix: "proa/" } as const,
     firstSeenAt,
     now,
-  });
+  };
+  const verdict = judgeChecks(judged);
+  const notes = [...config.notes, ...ownRequired(judged).map((context) => deadlock(context, pull.base.ref))];
   const images = await previewImages({ target, pull, config: config.config, repo, github }, fx);
-  return { ...settled, seen: { ...settled.seen, verdict, images } };
+  return { ...settled, seen: { ...settled.seen, config: { ...config, notes }, verdict, images } };
 }
 
 /** `.proa.yml` of the base branch, with what the head may say about its own preview. */
@@ -114,9 +135,16 @@ export async function previewConfig(
   if ("problems" in parsedBase) return { problems: parsedBase.problems };
   const parsedHead = read(head, defaultBranch);
   if ("problems" in parsedHead) return { problems: parsedHead.problems };
-  const merged = mergeHeadConfig(parsedBase.config, parsedHead.config, { caps: fx.installation.previewCaps, baseBranch: at.base });
+  const merged = mergeHeadConfig(parsedBase.config, parsedHead.config, {
+    caps: fx.installation.previewCaps,
+    baseBranch: at.base,
+  });
   return { config: merged.config, notes: merged.ignored };
 }
+
+/** A gate that waits for its own report would wait for ever; it is left out, and whoever required it is told. */
+const deadlock = (context: string, base: string): string =>
+  `\`${context}\` is Proa's own report and is required by ${base}: deploying does not wait for it, merging does.`;
 
 /** No file is a configuration too. */
 export function read(
@@ -129,18 +157,32 @@ export function read(
 /** Every unapplied command with its actor's permission as it is now. */
 export function permissions(known: KnownTarget, repo: RepoName, github: GitHub): Promise<PendingCommand[]> {
   return Promise.all(
-    known.commands.map(async ({ id, command }) => ({ id, command, permission: await github.permission(repo, command.actor.login) })),
+    known.commands.map(async ({ id, command }) => ({
+      id,
+      command,
+      permission: await github.permission(repo, command.actor.login),
+    })),
   );
 }
 
 async function previewImages(
-  { target, pull, config, repo, github }: { target: PreviewTarget; pull: PullRequest; config: RepoConfig; repo: RepoName; github: GitHub },
+  {
+    target,
+    pull,
+    config,
+    repo,
+    github,
+  }: { target: PreviewTarget; pull: PullRequest; config: RepoConfig; repo: RepoName; github: GitHub },
   fx: Effects,
 ): Promise<ImageSeen[]> {
-  const own = (services: RepoConfig["services"]) => resolveImages({ repoId: target.repoId, repo, services, sha: pull.head.sha }, fx);
+  const own = (services: RepoConfig["services"]) =>
+    resolveImages({ repoId: target.repoId, repo, services, sha: pull.head.sha }, fx);
   // One service that is the whole repository is always touched: no need to ask for the files.
   if (config.services.every(({ path }) => path === ".")) return own(config.services);
-  const [files, staging] = await Promise.all([github.changedFiles(repo, pull.number), stagingDigests(target, pull.base.ref, config, fx)]);
+  const [files, staging] = await Promise.all([
+    github.changedFiles(repo, pull.number),
+    stagingDigests(target, pull.base.ref, config, fx),
+  ]);
   const changed = changedServices(config, files);
   const fromStaging = (name: string) => (changed.has(name) ? undefined : staging[name]);
   const resolved = await own(config.services.filter(({ name }) => fromStaging(name) === undefined));

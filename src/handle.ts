@@ -1,7 +1,14 @@
 import type { TargetMessage } from "./reconcile.ts";
 import { CONFIG_PATH } from "./core/changes.ts";
 import { commandId } from "./core/event-command.ts";
-import type { BranchMessage, CommandMessage, CommitMessage, ImageMessage, InstallationMessage, Message } from "./core/message.ts";
+import type {
+  BranchMessage,
+  CommandMessage,
+  CommitMessage,
+  ImageMessage,
+  InstallationMessage,
+  Message,
+} from "./core/message.ts";
 import { type RepoId, type RepoName, type Target, targetId, topicId } from "./core/names.ts";
 import { newTarget } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
@@ -32,7 +39,8 @@ export async function handle(message: Message, fx: Effects): Promise<void> {
 }
 
 async function fanOut(topic: string, { because }: CommitMessage | ImageMessage, fx: Effects): Promise<void> {
-  for (const { target, installation, repo } of await fx.store.waiters(topic)) await look(target, { installation, repo, because }, fx);
+  for (const { target, installation, repo } of await fx.store.waiters(topic))
+    await look(target, { installation, repo, because }, fx);
 }
 
 /**
@@ -46,7 +54,8 @@ async function branchMoved(message: BranchMessage, fx: Effects): Promise<void> {
   const concerned = new Set<string>();
   for (const { name, from } of environments) if (from.kind === "branch" && from.branch === branch) concerned.add(name);
   for (const name of concerned) {
-    for (const other of environments) if (other.from.kind === "environment" && other.from.environment === name) concerned.add(other.name);
+    for (const other of environments)
+      if (other.from.kind === "environment" && other.from.environment === name) concerned.add(other.name);
     await look({ kind: "env", repoId, environment: name }, { installation, repo, because }, fx);
   }
 }
@@ -80,18 +89,25 @@ async function targetOfCommand(message: CommandMessage, fx: Effects): Promise<Ta
   const names = (await environmentsOf(message, fx)).map(({ name }) => name);
   const known = names.length === 0 ? "this repository has no environments" : `the environments are ${names.join(", ")}`;
   if (asked.environment !== null) {
-    return names.includes(asked.environment) ? { kind: "env", repoId, environment: asked.environment } : `there is no environment \`${asked.environment}\`; ${known}`;
+    return names.includes(asked.environment)
+      ? { kind: "env", repoId, environment: asked.environment }
+      : `there is no environment \`${asked.environment}\`; ${known}`;
   }
   const targets = names.map((environment): Target => ({ kind: "env", repoId, environment }));
   const loaded = await Promise.all(targets.map((target) => fx.store.load(target)));
   const fits = targets.filter((_, index) => {
     const found = loaded[index];
-    if (asked.verb === "approve") return found?.state?.awaiting != null;
+    if (asked.verb === "approve") return Boolean(found?.state?.awaiting);
     return asked.verb === "release-hold" && (found?.holds.length ?? 0) > 0;
   });
   const [only] = fits;
   if (only !== undefined && fits.length === 1) return only;
-  const none = asked.verb === "approve" ? "nothing waits for an approval" : asked.verb === "release-hold" ? "nothing is held" : "it needs an environment";
+  const none =
+    asked.verb === "approve"
+      ? "nothing waits for an approval"
+      : asked.verb === "release-hold"
+        ? "nothing is held"
+        : "it needs an environment";
   return `${fits.length > 1 ? "several environments could be meant" : none}: write \`/${asked.verb} <environment>\`; ${known}`;
 }
 
@@ -106,13 +122,20 @@ async function refuse(message: CommandMessage, because: string, fx: Effects): Pr
   if (state.answers.some((answered) => answered.id === id)) return;
   const comment = { number: source.number, commentId: source.commentId };
   const said = { id, verb, by: actor.login, at: fx.clock.now(), accepted: false, answer: because, comment };
-  await record(known, { ...state, answers: [...state.answers, said].slice(-5) }, state.wake === null ? null : Math.max(0, state.wake.dueAt - fx.clock.now()), fx);
+  await record(
+    known,
+    { ...state, answers: [...state.answers, said].slice(-5) },
+    state.wake === null ? null : Math.max(0, state.wake.dueAt - fx.clock.now()),
+    fx,
+  );
 }
 
 async function installationChanged(message: InstallationMessage, fx: Effects): Promise<void> {
   const repos = await fx.store.repos();
   const named = new Set(message.repositories.map(({ id }) => id));
-  for (const meta of repos.filter(({ installation, id }) => installation === message.installation && (named.size === 0 || named.has(id)))) {
+  for (const meta of repos.filter(
+    ({ installation, id }) => installation === message.installation && (named.size === 0 || named.has(id)),
+  )) {
     const change = message.repositories.find(({ id }) => id === meta.id)?.change;
     const active = message.change === "active" && change !== "removed";
     if (active !== meta.active) await fx.store.putRepo({ ...meta, active });

@@ -1,4 +1,6 @@
 import type { LambdaFunctionURLEvent, LambdaFunctionURLResult, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { targetId } from "./core/names.ts";
+import { isTarget } from "./core/message-parse.ts";
 import { eachRecord } from "./lambda.ts";
 import type { Log } from "./log.ts";
 
@@ -22,6 +24,7 @@ export type UrlHandler = (event: LambdaFunctionURLEvent) => Promise<LambdaFuncti
 /** The fields by which the lines of one message are found again. */
 function about(body: unknown): Record<string, unknown> {
   if (typeof body !== "object" || body === null) return {};
-  const { delivery, repo, sha, because } = body as Record<string, unknown>;
-  return { delivery, repo, sha, because };
+  const { delivery, repo, sha, because, target } = body as Record<string, unknown>;
+  const fields = { delivery, repo, sha, because, target: isTarget(target) ? targetId(target) : undefined };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
 }

@@ -19,11 +19,27 @@ export function resolveImages(
       const seen = { service: service.name, image, tag };
       if (!isAllowedImage(image, fx.installation.imageAllowList)) {
         const list = fx.installation.imageAllowList.join(", ");
-        return { ...seen, found: { kind: "refused", because: `image ${image} of ${service.name} is not on this installation's list (${list})` } };
+        return {
+          ...seen,
+          found: {
+            kind: "refused",
+            because: `image ${image} of ${service.name} is not on this installation's list (${list})`,
+          },
+        };
       }
-      const [kept, present] = await Promise.all([fx.store.digest(repoId, image, tag), fx.registries.resolve(image, tag)]);
-      if (kept !== null) return { ...seen, found: { kind: "digest", digest: kept, moved: present !== null && present !== kept ? present : null } };
-      return { ...seen, found: present === null ? { kind: "absent" } : { kind: "digest", digest: present, moved: null } };
+      const [kept, present] = await Promise.all([
+        fx.store.digest(repoId, image, tag),
+        fx.registries.resolve(image, tag),
+      ]);
+      if (kept !== null)
+        return {
+          ...seen,
+          found: { kind: "digest", digest: kept, moved: present !== null && present !== kept ? present : null },
+        };
+      return {
+        ...seen,
+        found: present === null ? { kind: "absent" } : { kind: "digest", digest: present, moved: null },
+      };
     }),
   );
 }

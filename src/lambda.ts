@@ -1,7 +1,11 @@
 import type { LambdaFunctionURLEvent, LambdaFunctionURLResult, SQSBatchResponse, SQSEvent } from "aws-lambda";
 
 /** A Function URL's event as the request it was: raw bytes, header names in lower case. */
-export function toRequest(event: LambdaFunctionURLEvent): { method: string; headers: Record<string, string | undefined>; body: Uint8Array } {
+export function toRequest(event: LambdaFunctionURLEvent): {
+  method: string;
+  headers: Record<string, string | undefined>;
+  body: Uint8Array;
+} {
   const headers: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(event.headers)) headers[name.toLowerCase()] = value;
   const body = Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");

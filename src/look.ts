@@ -11,6 +11,16 @@ export async function look(
 ): Promise<void> {
   const delivery = `proa-${randomUUID()}`;
   const { installation, repo, because } = from;
-  const message: LookMessage = { v: 1, kind: "look", target, sha: null, delivery, receivedAt: fx.clock.now(), installation, repo, because };
+  const message: LookMessage = {
+    v: 1,
+    kind: "look",
+    target,
+    sha: null,
+    delivery,
+    receivedAt: fx.clock.now(),
+    installation,
+    repo,
+    because,
+  };
   await fx.queue.send(message, targetId(target), delivery);
 }

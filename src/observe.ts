@@ -5,6 +5,7 @@ import { type Diagnosis, diagnose, logsWanted } from "./core/diagnosis.ts";
 import { scalesUp } from "./core/diagnosis-events.ts";
 import { rollbackPlan } from "./core/environment.ts";
 import { short, targetId } from "./core/names.ts";
+import { OutsideError } from "./core/problem.ts";
 import { evidenceWanted, type Judgement, judgeRollout, type RolloutExpectation, summarize } from "./core/rollout.ts";
 import { judgeBake, restartsOf } from "./core/rollout-bake.ts";
 import { type Settled, settle } from "./core/settle.ts";
@@ -40,23 +41,36 @@ export async function observe(known: Known, given: Given | null, fx: Effects): P
   const seen = given === null ? await readWorkloads(rollout, release, fx) : new Map<string, Workloads>();
   const judgement = given?.judgement ?? (await judge(rollout, release, seen, fx));
   const diagnosis = judgement.kind === "failed" ? await explain(state, rollout, release, seen, judgement, fx) : null;
-  const restarts = Object.fromEntries(rollout.expectations.map((expected) => [restartKey(expected), restartsOf(expected, workloadsOf(seen, expected))]));
+  const restarts = Object.fromEntries(
+    rollout.expectations.map((expected) => [restartKey(expected), restartsOf(expected, workloadsOf(seen, expected))]),
+  );
   const rollback = release.rollback === "auto" && release.kind === "deploy";
   const settled = settle({ state, release, judgement, restarts, rollback, diagnosis, now: fx.clock.now() });
-  fx.log.info("observed", { target: targetId(target), rev: rollout.rev, sha: rollout.sha, judgement: judgement.kind, because: judgement.because });
+  fx.log.info("observed", {
+    target: targetId(target),
+    rev: rollout.rev,
+    sha: rollout.sha,
+    judgement: judgement.kind,
+    because: judgement.because,
+  });
 
-  const saved = await record(known, settled.next, settled.then.kind === "rollback" ? null : settled.wakeInMs, fx, { holds: { put: settled.holds, remove: [] } });
+  const saved = await record(known, settled.next, settled.follow.kind === "rollback" ? null : settled.wakeInMs, fx, {
+    holds: { put: settled.holds, remove: [] },
+  });
   return follow(saved, settled, fx);
 }
 
 async function follow(known: Known, settled: Settled, fx: Effects): Promise<Observed> {
   const { state } = known;
-  switch (settled.then.kind) {
+  switch (settled.follow.kind) {
     case "wait":
       return { known, rollback: null };
     case "rollback": {
-      const to = await fx.store.release(state.target, settled.then.to);
-      if (to === null) throw new Error(`${targetId(state.target)}: the release to go back to, ${settled.then.to}, is not in the store`);
+      const to = await fx.store.release(state.target, settled.follow.to);
+      if (to === null)
+        throw new Error(
+          `${targetId(state.target)}: the release to go back to, ${settled.follow.to}, is not in the store`,
+        );
       return { known, rollback: rollbackPlan(to, `rolling back to ${short(to.sha)}`, "proa") };
     }
     case "done": {
@@ -72,41 +86,78 @@ async function wakeFollowers({ target, installation, repo }: TargetState, fx: Ef
   const others = await fx.store.targetsOf(target.repoId);
   const because = `${target.environment} has ended a rollout`;
   for (const other of others) {
-    if (other.kind === "env" && other.environment !== target.environment) await look(other, { installation, repo, because }, fx);
+    if (other.kind === "env" && other.environment !== target.environment)
+      await look(other, { installation, repo, because }, fx);
   }
 }
 
 async function readWorkloads(rollout: Rollout, release: Release, fx: Effects): Promise<Map<string, Workloads>> {
   const names = release.patch.length > 0 ? release.patch.map(({ deployment }) => deployment) : undefined;
   const clusters = [...new Set(rollout.expectations.map(({ cluster }) => cluster))];
-  const read = await Promise.all(clusters.map(async (name) => [name, await fx.clusters.get(name)?.workloads(release.namespace, names)] as const));
+  const read = await Promise.all(
+    clusters.map(async (name) => [name, await fx.clusters.get(name)?.workloads(release.namespace, names)] as const),
+  );
   return new Map(read.flatMap(([name, workloads]) => (workloads ? [[name, workloads] as const] : [])));
 }
 
 const NOTHING: Workloads = { deployments: [], replicaSets: [], pods: [] };
-const workloadsOf = (seen: ReadonlyMap<string, Workloads>, { cluster }: { cluster: string }): Workloads => seen.get(cluster) ?? NOTHING;
+const workloadsOf = (seen: ReadonlyMap<string, Workloads>, { cluster }: { cluster: string }): Workloads =>
+  seen.get(cluster) ?? NOTHING;
 const restartKey = ({ cluster, service }: { cluster: string; service: string }): string => `${cluster}/${service}`;
 
-async function judge(rollout: Rollout, release: Release, seen: ReadonlyMap<string, Workloads>, fx: Effects): Promise<Judgement> {
+async function judge(
+  rollout: Rollout,
+  release: Release,
+  seen: ReadonlyMap<string, Workloads>,
+  fx: Effects,
+): Promise<Judgement> {
   const now = fx.clock.now();
   const judged = await Promise.all(
     rollout.expectations.map(async (expected) => {
       const live = workloadsOf(seen, expected);
       if (rollout.step === "baking" && rollout.bakeUntil !== null) {
-        const baseline = { restarts: rollout.restarts[restartKey(expected)] ?? 0, from: rollout.bakeUntil - release.bakeMs, until: rollout.bakeUntil };
+        const baseline = {
+          restarts: rollout.restarts[restartKey(expected)] ?? 0,
+          from: rollout.bakeUntil - release.bakeMs,
+          until: rollout.bakeUntil,
+        };
         return { service: expected.service, judgement: judgeBake(expected, live, baseline, now) };
       }
-      return { service: expected.service, judgement: judgeRollout(expected, live, now, await evidence(expected, live, release, fx)) };
+      return {
+        service: expected.service,
+        judgement: judgeRollout(expected, live, now, await evidence(expected, live, release, fx)),
+      };
     }),
   );
   return summarize(judged);
 }
 
 /** Asked only where it decides: whether a cluster that is full is growing, whether a failing pull is of an image that is gone. */
-async function evidence(expected: RolloutExpectation & { cluster: string }, live: Workloads, release: Release, fx: Effects) {
+async function evidence(
+  expected: RolloutExpectation & { cluster: string },
+  live: Workloads,
+  release: Release,
+  fx: Effects,
+) {
   const wanted = evidenceWanted(expected, live, fx.clock.now());
-  const events = wanted.includes("events") ? await fx.clusters.get(expected.cluster)?.events(release.namespace, expected.startedAt) : undefined;
-  return { imageMissing: false, scalingUp: events !== undefined && scalesUp(events, expected.startedAt) };
+  const [events, imageMissing] = await Promise.all([
+    wanted.includes("events")
+      ? fx.clusters.get(expected.cluster)?.events(release.namespace, expected.startedAt)
+      : undefined,
+    wanted.includes("registry") ? isDenied(expected.image, fx) : false,
+  ]);
+  return { imageMissing, scalingUp: events !== undefined && scalesUp(events, expected.startedAt) };
+}
+
+/** The registry says now that the image is absent or not ours to read. A registry that cannot be reached proves nothing. */
+async function isDenied(image: string, fx: Effects): Promise<boolean> {
+  const [name = "", digest = ""] = image.split("@");
+  try {
+    return (await fx.registries.resolve(name, digest)) === null;
+  } catch (error) {
+    if (!(error instanceof OutsideError)) throw error;
+    return error.problem.code === "forbidden";
+  }
 }
 
 /** The diagnosis of the first service that failed, with its events and the logs of its most telling pod. */
@@ -119,7 +170,10 @@ async function explain(
   fx: Effects,
 ): Promise<{ headline: string; text: string } | null> {
   const now = fx.clock.now();
-  const judged = rollout.expectations.map((expected) => ({ expected, judgement: judgeRollout(expected, workloadsOf(seen, expected), now) }));
+  const judged = rollout.expectations.map((expected) => ({
+    expected,
+    judgement: judgeRollout(expected, workloadsOf(seen, expected), now),
+  }));
   const failed = judged.find((candidate) => candidate.judgement.kind === "failed") ?? judged[0];
   if (failed === undefined) return null;
   const { expected } = failed;
@@ -129,7 +183,11 @@ async function explain(
     cluster?.events(release.namespace, expected.startedAt - 5_000) ?? [],
     Promise.all(
       logsWanted(workloads, expected).map(async (wanted) => {
-        const text = (await cluster?.logs(release.namespace, wanted.pod, wanted.container, { previous: wanted.previous, lines: 25 })) ?? "";
+        const text =
+          (await cluster?.logs(release.namespace, wanted.pod, wanted.container, {
+            previous: wanted.previous,
+            lines: 25,
+          })) ?? "";
         return { ...wanted, text };
       }),
     ),

@@ -8,7 +8,16 @@ import { commandId } from "./core/event-command.ts";
 import type { KubeObject } from "./core/manifests.ts";
 import { previewNamespace } from "./core/manifests-preview.ts";
 import type { CommandMessage, LookMessage, TickMessage } from "./core/message.ts";
-import { asRevision, type Millis, type Revision, type Sha, splitRepo, type Target, targetId, topicId } from "./core/names.ts";
+import {
+  asRevision,
+  type Millis,
+  type Revision,
+  type Sha,
+  splitRepo,
+  type Target,
+  targetId,
+  topicId,
+} from "./core/names.ts";
 import { previewNamespaceName } from "./core/places.ts";
 import { decidePreview } from "./core/preview.ts";
 import { OutsideError } from "./core/problem.ts";
@@ -57,7 +66,8 @@ async function load(message: TargetMessage, fx: Effects): Promise<Known | null> 
   const known = await fx.store.load(target);
   const state = known.state ?? (message.kind === "tick" ? null : newTarget(target, message.installation, message.repo));
   if (state === null) return null;
-  const current = message.kind === "tick" ? state : { ...state, installation: message.installation, repo: message.repo };
+  const current =
+    message.kind === "tick" ? state : { ...state, installation: message.installation, repo: message.repo };
   if (known.commands.length > 0) return { ...known, state: current };
   const stale = message.kind === "tick" ? message.n !== state.wake?.n : isOld(message, state);
   return stale ? null : { ...known, state: current };
@@ -71,7 +81,8 @@ function isOld(message: Exclude<TargetMessage, TickMessage>, state: TargetState)
 
 async function step(message: TargetMessage, known: Known, fx: Effects): Promise<void> {
   const { state } = known;
-  if (state.phase === "removing" && state.tombstone !== null && message.kind === "tick") return removePreview(known, fx);
+  if (state.phase === "removing" && state.tombstone !== null && message.kind === "tick")
+    return removePreview(known, fx);
   if (state.rollout !== null && message.kind === "tick") {
     if (state.rollout.step === "applying") return resume(known, fx);
     return watch(known, null, fx);
@@ -90,7 +101,10 @@ async function stepPreview(message: TargetMessage, target: PreviewTarget, known:
   const n = target.number;
   const slots = {
     keep: null,
-    take: gathered.seen.slot.kind === "full" ? { held, queue: [...new Set([...queue, n])] } : { held: [...new Set([...held, n])], queue: queue.filter((other) => other !== n) },
+    take:
+      gathered.seen.slot.kind === "full"
+        ? { held, queue: [...new Set([...queue, n])] }
+        : { held: [...new Set([...held, n])], queue: queue.filter((other) => other !== n) },
     leave: { held: held.filter((other) => other !== n), queue: queue.filter((other) => other !== n) },
   }[decision.slot];
   const changed = slots !== null && (slots.held.length !== held.length || slots.queue.length !== queue.length);
@@ -132,7 +146,9 @@ async function perform(decision: Decision, known: Known, fx: Effects, context: C
     applied: decision.applied.map(({ id, at }) => ({ id, at })),
     holds: decision.holds,
     waiting: waiting(known.state, next, decision),
-    digests: context.ledger.flatMap(({ image, tag, found }) => (found.kind === "digest" && tag !== "" ? [{ image, tag, digest: found.digest }] : [])),
+    digests: context.ledger.flatMap(({ image, tag, found }) =>
+      found.kind === "digest" && tag !== "" ? [{ image, tag, digest: found.digest }] : [],
+    ),
     ...(context.slots ? { slots: context.slots } : {}),
   };
   switch (decision.act.kind) {
@@ -168,7 +184,13 @@ async function deploy(
   const rev = asRevision(Math.max(state.rev, highest(context.workloads)) + 1);
   const rendered = await releaseFor({ plan, state, rev, now, config: context.config, env: context.env }, fx);
   if (rendered.kind === "refused") {
-    await record(known, { ...state, phase: "blocked", because: rendered.because }, LONGEST_BACKOFF_MS, fx, context.extra);
+    await record(
+      known,
+      { ...state, phase: "blocked", because: rendered.because },
+      LONGEST_BACKOFF_MS,
+      fx,
+      context.extra,
+    );
     return;
   }
   const { release } = rendered;
@@ -183,12 +205,25 @@ async function deploy(
     expectations: [],
     restarts: {},
   };
-  const claimed = await record(known, { ...state, rev, rollout, shown: [...state.shown, rev].slice(-20) }, FIRST_LOOK_MS, fx, { ...context.extra, release });
+  const claimed = await record(
+    known,
+    { ...state, rev, rollout, shown: [...state.shown, rev].slice(-20) },
+    FIRST_LOOK_MS,
+    fx,
+    { ...context.extra, release },
+  );
   await apply(claimed, { release, secret: rendered.secret, workloads: context.workloads }, fx);
 }
 
 async function releaseFor(
-  input: { plan: DeployPlan; state: TargetState; rev: Revision; now: Millis; config: RepoConfig | null; env: EnvironmentConfig | null },
+  input: {
+    plan: DeployPlan;
+    state: TargetState;
+    rev: Revision;
+    now: Millis;
+    config: RepoConfig | null;
+    env: EnvironmentConfig | null;
+  },
   fx: Effects,
 ) {
   const { plan, state, rev, now, config, env } = input;
@@ -230,13 +265,23 @@ async function apply(known: Known, { release, secret, workloads }: Application, 
   const expectations = [];
   for (const name of release.clusters) {
     const cluster = fx.clusters.get(name);
-    if (cluster === undefined) throw new OutsideError({ code: "invalid", detail: `there is no cluster ${name}`, retryable: false });
+    if (cluster === undefined)
+      throw new OutsideError({ code: "invalid", detail: `there is no cluster ${name}`, retryable: false });
     const placed = await place(at, release, name, fx);
     at = placed.known;
     if (placed.placement === null) return;
-    const result = await applyRelease({ target, release, secret, placement: placed.placement, workloads, now: fx.clock.now() }, cluster, fx.log);
+    const result = await applyRelease(
+      { target, release, secret, placement: placed.placement, workloads, now: fx.clock.now() },
+      cluster,
+      fx.log,
+    );
     if (result.kind === "superseded") {
-      await record(at, { ...at.state, rollout: null, rev: result.revision, because: `revision ${result.revision} is already there` }, FIRST_LOOK_MS, fx);
+      await record(
+        at,
+        { ...at.state, rollout: null, rev: result.revision, because: `revision ${result.revision} is already there` },
+        FIRST_LOOK_MS,
+        fx,
+      );
       return;
     }
     if (result.kind === "refused") return refused(at, release, result.because, fx);
@@ -264,13 +309,20 @@ async function watch(known: Known, given: Parameters<typeof observe>[1], fx: Eff
  * The namespace a release goes to. A preview's is made here, and its uid recorded before anything else goes in: that uid is all
  * that will ever be deleted. `placement: null`: it is still being deleted from before; look again.
  */
-async function place(known: Known, release: Release, clusterName: string, fx: Effects): Promise<{ known: Known; placement: Placement | null }> {
+async function place(
+  known: Known,
+  release: Release,
+  clusterName: string,
+  fx: Effects,
+): Promise<{ known: Known; placement: Placement | null }> {
   const { state } = known;
   const { target } = state;
   const present = state.placements[clusterName];
-  if (present !== undefined || target.kind === "env") return { known, placement: present ?? { namespace: release.namespace, uid: "", support: "" } };
+  if (present !== undefined || target.kind === "env")
+    return { known, placement: present ?? { namespace: release.namespace, uid: "", support: "" } };
   const cluster = fx.clusters.get(clusterName);
-  if (cluster === undefined) throw new OutsideError({ code: "invalid", detail: `there is no cluster ${clusterName}`, retryable: false });
+  if (cluster === undefined)
+    throw new OutsideError({ code: "invalid", detail: `there is no cluster ${clusterName}`, retryable: false });
   const { owner, repo } = splitRepo(state.repo);
   const namespace = previewNamespaceName({ owner, repo, number: target.number });
   const object = previewNamespace({ templates: fx.templates, target, namespace });
@@ -278,9 +330,15 @@ async function place(known: Known, release: Release, clusterName: string, fx: Ef
   const created = await cluster.create(object);
   // `exists`: made by an attempt that died before recording it. decidePreview has seen that its labels are ours.
   const uid = created.kind === "created" ? created.uid : ((await cluster.namespace(namespace))?.uid ?? null);
-  if (uid === null) throw new OutsideError({ code: "conflict", detail: `the namespace ${namespace} came and went`, retryable: true });
+  if (uid === null)
+    throw new OutsideError({ code: "conflict", detail: `the namespace ${namespace} came and went`, retryable: true });
   const placement: Placement = { namespace, uid, support: "" };
-  const saved = await record(known, { ...state, placements: { ...state.placements, [clusterName]: placement } }, FIRST_LOOK_MS, fx);
+  const saved = await record(
+    known,
+    { ...state, placements: { ...state.placements, [clusterName]: placement } },
+    FIRST_LOOK_MS,
+    fx,
+  );
   return { known: saved, placement };
 }
 
@@ -290,30 +348,44 @@ function waiting(before: TargetState, next: TargetState, decision: Decision): { 
   const commit = (sha: Sha) => topicId({ kind: "commit", repoId, sha });
   const on = [
     ...(next.wanted === null ? [] : [commit(next.wanted.sha)]),
-    ...decision.awaitedImages.map(({ image, tag }) => topicId({ kind: "image", repository: image.slice(image.indexOf("/") + 1), tag })),
+    ...decision.awaitedImages.map(({ image, tag }) =>
+      topicId({ kind: "image", repository: image.slice(image.indexOf("/") + 1), tag }),
+    ),
   ];
   const off = before.wanted !== null && before.wanted.sha !== next.wanted?.sha ? [commit(before.wanted.sha)] : [];
   return { on, off };
 }
 
-async function nextInQueue(queue: readonly number[], { target, installation, repo }: TargetState, fx: Effects): Promise<void> {
+async function nextInQueue(
+  queue: readonly number[],
+  { target, installation, repo }: TargetState,
+  fx: Effects,
+): Promise<void> {
   const [first] = queue;
   if (first === undefined) return;
   const other: Target = { kind: "preview", repoId: target.repoId, number: first };
   await look(other, { installation, repo, because: "a preview slot is free" }, fx);
 }
 
-const highest = (workloads: Workloads | null): number => Math.max(0, ...(workloads?.deployments ?? []).map((deployment) => revisionOf(deployment) ?? 0));
+const highest = (workloads: Workloads | null): number =>
+  Math.max(0, ...(workloads?.deployments ?? []).map((deployment) => revisionOf(deployment) ?? 0));
 
 /** The outside failed: say so in the record, come back later, and later still the next time. */
 async function recordFailure(message: TargetMessage, error: OutsideError, fx: Effects): Promise<void> {
   const known = await fx.store.load(message.target);
-  const state = known.state ?? (message.kind === "tick" ? null : newTarget(message.target, message.installation, message.repo));
+  const state =
+    known.state ?? (message.kind === "tick" ? null : newTarget(message.target, message.installation, message.repo));
   if (state === null) return;
   const failures = state.failures + 1;
   const backoff = Math.min(LONGEST_BACKOFF_MS, 1_000 * 2 ** Math.min(failures, 9));
   const wakeInMs = Math.max(backoff, error.problem.retryAfterMs ?? 0);
-  fx.log.warn("walk failed, will look again", { target: targetId(message.target), code: error.problem.code, detail: error.problem.detail, failures, wakeInMs });
+  fx.log.warn("walk failed, will look again", {
+    target: targetId(message.target),
+    code: error.problem.code,
+    detail: error.problem.detail,
+    failures,
+    wakeInMs,
+  });
   try {
     await record(known, { ...state, failures }, wakeInMs, fx);
   } catch (conflict) {

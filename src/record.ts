@@ -35,7 +35,8 @@ export async function record(
 
   const saved = await fx.store.save({ ...extra, known, next: state, surfaces: news, now });
   if (saved.kind === "conflict") throw new Conflict();
-  if (wake !== null && wakeInMs !== null && wakeInMs <= LONGEST_TICK_MS) await fx.queue.tick(state.target, wake.n, wakeInMs);
+  if (wake !== null && wakeInMs !== null && wakeInMs <= LONGEST_TICK_MS)
+    await fx.queue.tick(state.target, wake.n, wakeInMs);
   if (news.length > 0) await fx.queue.report(state.installation, 0);
   return { ...saved.known, state };
 }

@@ -29,26 +29,33 @@ export function renderRelease(input: ReleaseInput, fx: Pick<Effects, "templates"
   const { owner, repo } = splitRepo(state.repo);
   const preview = target.kind === "preview";
   const namespace = namespaceOf(state, env);
-  const host = preview ? previewHost(config.previews.host, { n: target.number, repo, owner, domain: fx.installation.domain }) : (env?.host ?? null);
+  const host = preview
+    ? previewHost(config.previews.host, { n: target.number, repo, owner, domain: fx.installation.domain })
+    : (env?.host ?? null);
   const deadlineMs = env?.deadlineMs ?? PREVIEW_DEADLINE_MS;
 
   const patch = preview ? [] : patched(config, plan);
-  const objects = patch.length > 0 ? [] : renderServices({
-    templates: fx.templates,
-    target,
-    namespace,
-    revision: rev,
-    commit: plan.sha,
-    services: plan.services.flatMap(({ name, image, digest }) => {
-      const service = config.services.find((candidate) => candidate.name === name);
-      return service === undefined ? [] : [{ config: service, image, digest }];
-    }),
-    hosts: serviceHosts(config.services, host),
-    ingressClassName: fx.installation.ingressClass,
-    deadlineMs,
-    secret,
-  });
-  const fences = preview ? renderPreviewBase({ templates: fx.templates, target, namespace, policy: fx.installation.previewPolicy }) : [];
+  const objects =
+    patch.length > 0
+      ? []
+      : renderServices({
+          templates: fx.templates,
+          target,
+          namespace,
+          revision: rev,
+          commit: plan.sha,
+          services: plan.services.flatMap(({ name, image, digest }) => {
+            const service = config.services.find((candidate) => candidate.name === name);
+            return service === undefined ? [] : [{ config: service, image, digest }];
+          }),
+          hosts: serviceHosts(config.services, host),
+          ingressClassName: fx.installation.ingressClass,
+          deadlineMs,
+          secret,
+        });
+  const fences = preview
+    ? renderPreviewBase({ templates: fx.templates, target, namespace, policy: fx.installation.previewPolicy })
+    : [];
   return {
     rev,
     kind: plan.kind,
@@ -73,7 +80,9 @@ export function renderRelease(input: ReleaseInput, fx: Pick<Effects, "templates"
 
 /** Where a target's objects go: a preview's own, or the one that the environment's owner made. */
 export const namespaceOf = ({ target, repo }: TargetState, env: EnvironmentConfig | null): string =>
-  target.kind === "preview" ? previewNamespaceName({ ...splitRepo(repo), number: target.number }) : (env?.namespace ?? "");
+  target.kind === "preview"
+    ? previewNamespaceName({ ...splitRepo(repo), number: target.number })
+    : (env?.namespace ?? "");
 
 /** An earlier release as a new revision: its own objects and digests, only the record of who wrote them is new. */
 export function again(earlier: Release, { rev, plan, now }: Pick<ReleaseInput, "rev" | "plan" | "now">): Release {
@@ -100,7 +109,9 @@ export async function previewSecret(
   target: Target,
   { secrets, namespace }: Pick<Release, "secrets" | "namespace">,
   fx: Effects,
-): Promise<{ kind: "copied"; secret: KubeObject | null; mount: CopiedSecretRef | null } | { kind: "refused"; because: string }> {
+): Promise<
+  { kind: "copied"; secret: KubeObject | null; mount: CopiedSecretRef | null } | { kind: "refused"; because: string }
+> {
   if (secrets === null || target.kind === "env") return { kind: "copied", secret: null, mount: null };
   const source = (await fx.clusters.get("default")?.secret(fx.installation.secretsNamespace, secrets.from)) ?? null;
   return copiedSecret({ templates: fx.templates, target, namespace, ...secrets, source });

@@ -29,18 +29,36 @@ export async function removePreview(known: KnownTarget & { readonly state: Targe
     const namespace = await cluster.namespace(placement.namespace);
     if (namespace === null || namespace.uid !== placement.uid) continue;
     left[name] = placement;
-    if (namespace.labels[LABEL.pullRequest] !== `${target.number}` || namespace.labels[LABEL.repositoryId] !== `${target.repoId}`) {
-      held.push(`the namespace ${placement.namespace} does not carry this pull request's labels any more: delete it by hand`);
+    if (
+      namespace.labels[LABEL.pullRequest] !== `${target.number}` ||
+      namespace.labels[LABEL.repositoryId] !== `${target.repoId}`
+    ) {
+      held.push(
+        `the namespace ${placement.namespace} does not carry this pull request's labels any more: delete it by hand`,
+      );
       continue;
     }
     if (namespace.deletedAt === null) {
-      fx.log.info("delete namespace", { namespace: placement.namespace, uid: placement.uid, cluster: name, target: targetId(target), because: state.tombstone.because });
+      fx.log.info("delete namespace", {
+        namespace: placement.namespace,
+        uid: placement.uid,
+        cluster: name,
+        target: targetId(target),
+        because: state.tombstone.because,
+      });
       const result = await cluster.deleteNamespace(placement.namespace, placement.uid);
-      fx.log.info("delete namespace done", { namespace: placement.namespace, cluster: name, target: targetId(target), result });
+      fx.log.info("delete namespace done", {
+        namespace: placement.namespace,
+        cluster: name,
+        target: targetId(target),
+        result,
+      });
       if (result === "gone") delete left[name];
     } else if (fx.clock.now() - state.tombstone.at > STUCK_AFTER_MS) {
       const conditions = namespace.conditions.filter(({ status }) => status === "True").map(({ message }) => message);
-      held.push(`the namespace ${placement.namespace} is still Terminating: ${conditions.join("; ") || "no reason given"}`);
+      held.push(
+        `the namespace ${placement.namespace} is still Terminating: ${conditions.join("; ") || "no reason given"}`,
+      );
     }
   }
   if (Object.keys(left).length > 0) {
@@ -51,7 +69,15 @@ export async function removePreview(known: KnownTarget & { readonly state: Targe
   const slots = await fx.store.slots(target.repoId);
   const queue = slots.queue.filter((number) => number !== target.number);
   const free = { before: slots, held: slots.held.filter((number) => number !== target.number), queue };
-  const gone: TargetState = { ...state, placements: {}, phase: "idle", because: state.tombstone.because, tombstone: null, shown: [], url: null };
+  const gone: TargetState = {
+    ...state,
+    placements: {},
+    phase: "idle",
+    because: state.tombstone.because,
+    tombstone: null,
+    shown: [],
+    url: null,
+  };
   await record(known, { ...gone }, null, fx, slots.version === 0 ? {} : { slots: free });
   const from = { installation: state.installation, repo: state.repo };
   // Reopened meanwhile, or next in the queue: both look again now that there is room.

@@ -63,7 +63,10 @@ async function writeOne(want: Want, github: GitHub, fx: ReportEffects): Promise<
     if (!(error instanceof OutsideError)) throw error;
     const { code, detail, retryAfterMs } = error.problem;
     fx.log.warn("report failed", { repo: want.repo, surface: surface.key, code, detail, attempts: want.attempts });
-    const hopeless = code === "not-found" || code === "forbidden" || code === "invalid" ? want.attempts >= 2 : want.attempts >= GIVE_UP_AFTER;
+    const hopeless =
+      code === "not-found" || code === "forbidden" || code === "invalid"
+        ? want.attempts >= 2
+        : want.attempts >= GIVE_UP_AFTER;
     if (hopeless) {
       fx.log.error("report given up", { repo: want.repo, surface: surface.key, code, detail });
       await fx.outbox.done(want);
@@ -83,9 +86,13 @@ async function write(want: Want, github: GitHub, fx: ReportEffects): Promise<boo
   const { surface, repo } = want;
   switch (surface.kind) {
     case "status":
-      return onceChanged(want, surface.key, surface.body, fx, () => github.createStatus(repo, surface.sha, surface.body));
+      return onceChanged(want, surface.key, surface.body, fx, () =>
+        github.createStatus(repo, surface.sha, surface.body),
+      );
     case "reaction":
-      return onceChanged(want, surface.key, surface.accepted, fx, () => github.react(repo, surface.commentId, surface.accepted ? "+1" : "-1"));
+      return onceChanged(want, surface.key, surface.accepted, fx, () =>
+        github.react(repo, surface.commentId, surface.accepted ? "+1" : "-1"),
+      );
     case "deployment":
       return writeDeployment(want, surface, github, fx);
     case "check":
@@ -99,7 +106,13 @@ async function write(want: Want, github: GitHub, fx: ReportEffects): Promise<boo
   }
 }
 
-async function onceChanged(want: Want, key: string, body: unknown, fx: ReportEffects, call: () => Promise<void>): Promise<boolean> {
+async function onceChanged(
+  want: Want,
+  key: string,
+  body: unknown,
+  fx: ReportEffects,
+  call: () => Promise<void>,
+): Promise<boolean> {
   const shown = hash(stable(body));
   const have = await fx.outbox.have(want.installation, key);
   if (have?.shown === shown) return false;
@@ -134,7 +147,12 @@ async function writeDeployment(
 }
 
 /** All parts of the pull request's comment are one comment, whoever wants a part changed. */
-async function writeComment(want: Want, { number }: Extract<Surface, { kind: "comment" }>, github: GitHub, fx: ReportEffects): Promise<boolean> {
+async function writeComment(
+  want: Want,
+  { number }: Extract<Surface, { kind: "comment" }>,
+  github: GitHub,
+  fx: ReportEffects,
+): Promise<boolean> {
   const repoId = Number(want.surface.key.split("/")[1]);
   const body = composeComment(await fx.outbox.parts(want.installation, repoId as never, number));
   return writeKept(want, `comment/${repoId}/${number}`, body, fx, {
@@ -151,12 +169,24 @@ interface Kept {
 }
 
 /** Something made once and changed by id ever after. Deleted by someone: made anew once, and not a second time. */
-async function writeKept({ installation }: Want, key: string, body: unknown, fx: ReportEffects, kept: Kept): Promise<boolean> {
+async function writeKept(
+  { installation }: Want,
+  key: string,
+  body: unknown,
+  fx: ReportEffects,
+  kept: Kept,
+): Promise<boolean> {
   const shown = hash(stable(body));
   const have = await fx.outbox.have(installation, key);
   if (have?.shown === shown) return false;
   const save = (change: Partial<Have>) =>
-    fx.outbox.putHave(installation, key, { id: have?.id ?? null, shown: "", creating: false, recreated: have?.recreated ?? 0, ...change });
+    fx.outbox.putHave(installation, key, {
+      id: have?.id ?? null,
+      shown: "",
+      creating: false,
+      recreated: have?.recreated ?? 0,
+      ...change,
+    });
 
   const id = have?.id ?? (have?.creating || key.startsWith("comment/") ? ((await kept.find())?.id ?? null) : null);
   if (id !== null && (await kept.update(id)) === "updated") {
@@ -170,4 +200,3 @@ async function writeKept({ installation }: Want, key: string, body: unknown, fx:
   await save({ id: made.id, shown, recreated });
   return true;
 }
-

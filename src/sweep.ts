@@ -71,7 +71,13 @@ export async function sweepGitHub(fx: SweepEffects): Promise<SweepReport | null>
   }
   enqueued += await sweepNamespaces(now, fx);
   const report = { redelivered, repositories, enqueued, stopped, failed };
-  fx.log.info("github sweep", { redelivered, repositories, enqueued, stopped: stopped.join(", "), failed: failed.join("; ") });
+  fx.log.info("github sweep", {
+    redelivered,
+    repositories,
+    enqueued,
+    stopped: stopped.join(", "),
+    failed: failed.join("; "),
+  });
   return report;
 }
 
@@ -79,7 +85,9 @@ export async function sweepGitHub(fx: SweepEffects): Promise<SweepReport | null>
 async function redeliver(now: Millis, fx: SweepEffects): Promise<number> {
   const cursor = await fx.store.cursor("deliveries");
   const since = Math.max(typeof cursor === "number" ? cursor : 0, now - REDELIVERY_WINDOW_MS);
-  const lost = (await fx.github.failedDeliveries(since)).sort((a, b) => a.deliveredAt - b.deliveredAt).slice(0, MOST_REDELIVERIES);
+  const lost = (await fx.github.failedDeliveries(since))
+    .sort((a, b) => a.deliveredAt - b.deliveredAt)
+    .slice(0, MOST_REDELIVERIES);
   for (const { id, guid } of lost) {
     fx.log.info("redeliver", { delivery: guid });
     await fx.github.redeliver(id);
@@ -99,18 +107,29 @@ async function sweepRepository(
   const github = fx.github.installation(installation);
   const meta: RepoMeta = { id: repoId, name: repo, installation, active: true };
   const known = await fx.store.repo(repoId);
-  if (known === null || known.name !== repo || known.installation !== installation || !known.active) await fx.store.putRepo(meta);
+  if (known === null || known.name !== repo || known.installation !== installation || !known.active)
+    await fx.store.putRepo(meta);
 
   const [open, targets] = await Promise.all([github.openPullRequests(repo), fx.store.targetsOf(repoId)]);
   const states = await Promise.all(targets.map(async (target) => (await fx.store.load(target)).state));
-  const previews = new Map(states.flatMap((state) => (state?.target.kind === "preview" ? [[state.target.number, state] as const] : [])));
+  const previews = new Map(
+    states.flatMap((state) => (state?.target.kind === "preview" ? [[state.target.number, state] as const] : [])),
+  );
   const because = "sweep";
 
   const behind = open.filter((pull) => isBehind(pull, previews.get(pull.number)));
   const numbers = new Set(open.map(({ number }) => number));
-  const leftover = [...previews.values()].filter((state) => isUp(state) && state.target.kind === "preview" && !numbers.has(state.target.number) && state.phase !== "removing");
+  const leftover = [...previews.values()].filter(
+    (state) =>
+      isUp(state) && state.target.kind === "preview" && !numbers.has(state.target.number) && state.phase !== "removing",
+  );
   const stopped = leftover.length > MOST_REMOVALS;
-  if (stopped) fx.log.error("sweep stopped: too many previews have no open pull request", { repo, count: leftover.length, open: open.length });
+  if (stopped)
+    fx.log.error("sweep stopped: too many previews have no open pull request", {
+      repo,
+      count: leftover.length,
+      open: open.length,
+    });
 
   const looks: Target[] = [
     ...behind.map(({ number }): Target => ({ kind: "preview", repoId, number })),
@@ -129,7 +148,11 @@ const isUp = (state: TargetState): boolean => Object.keys(state.placements).leng
 /** One read per repository: whether the default branch has moved past what its environments know. */
 async function sweepBranch(
   github: GitHub,
-  { installation, repository, states }: { installation: number; repository: Repository; states: readonly (TargetState | null)[] },
+  {
+    installation,
+    repository,
+    states,
+  }: { installation: number; repository: Repository; states: readonly (TargetState | null)[] },
   now: Millis,
   fx: SweepEffects,
 ): Promise<number> {
@@ -139,7 +162,22 @@ async function sweepBranch(
   const environments = states.filter((state) => state?.target.kind === "env");
   if (environments.some((state) => state?.wanted?.sha === tip.sha)) return 0;
   const delivery = `proa-sweep-${repoId}-${tip.sha}-${now}`;
-  await fx.queue.send({ v: 1, kind: "branch", delivery, installation, repo, repoId, branch, sha: tip.sha, receivedAt: now, because: "sweep" }, `repo/${repoId}`, delivery);
+  await fx.queue.send(
+    {
+      v: 1,
+      kind: "branch",
+      delivery,
+      installation,
+      repo,
+      repoId,
+      branch,
+      sha: tip.sha,
+      receivedAt: now,
+      because: "sweep",
+    },
+    `repo/${repoId}`,
+    delivery,
+  );
   return 1;
 }
 
@@ -158,13 +196,25 @@ async function sweepNamespaces(now: Millis, fx: SweepEffects): Promise<number> {
       if (state?.placements[name]?.uid !== namespace.uid) orphans.push(target);
     }
     if (orphans.length > MOST_REMOVALS) {
-      fx.log.error("sweep stopped: too many namespaces are in no record", { cluster: name, count: orphans.length, first: orphans[0] ? targetId(orphans[0]) : "" });
+      fx.log.error("sweep stopped: too many namespaces are in no record", {
+        cluster: name,
+        count: orphans.length,
+        first: orphans[0] ? targetId(orphans[0]) : "",
+      });
       continue;
     }
     for (const target of orphans) {
       const meta = await fx.store.repo(target.repoId);
       if (meta === null) continue;
-      await look(target, { installation: meta.installation, repo: meta.name, because: `a namespace of ${targetId(target)} is in no record` }, fx);
+      await look(
+        target,
+        {
+          installation: meta.installation,
+          repo: meta.name,
+          because: `a namespace of ${targetId(target)} is in no record`,
+        },
+        fx,
+      );
       enqueued++;
     }
   }

@@ -32,6 +32,7 @@ function ecrPush(body: unknown): { repository: string; tag: string; id: string }
   const { source, id, detail } = body as { source?: unknown; id?: unknown; detail?: Record<string, unknown> };
   if (source !== "aws.ecr" || typeof id !== "string" || detail === undefined) return null;
   const { "action-type": action, result, "repository-name": repository, "image-tag": tag } = detail;
-  if (action !== "PUSH" || result !== "SUCCESS" || typeof repository !== "string" || typeof tag !== "string") return null;
+  if (action !== "PUSH" || result !== "SUCCESS" || typeof repository !== "string" || typeof tag !== "string")
+    return null;
   return { repository, tag, id };
 }

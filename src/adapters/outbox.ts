@@ -51,20 +51,26 @@ export function createOutbox(table: Table): Outbox {
   };
   const rewrite = async ({ installation, repo, surface, attempts, version }: Want, due: Item["due"]) => {
     const value = { repo, surface, attempts };
-    await table.write([{ kind: "put", key: key(installation, `want/${surface.key}`), value, when: { kind: "version", version }, due }]);
+    await table.write([
+      { kind: "put", key: key(installation, `want/${surface.key}`), value, when: { kind: "version", version }, due },
+    ]);
   };
   return {
-    due: async (installation, now, limit) => (await table.due(outboxIndex(installation), now, limit)).map((item) => want(installation, item)),
+    due: async (installation, now, limit) =>
+      (await table.due(outboxIndex(installation), now, limit)).map((item) => want(installation, item)),
     parts: async (installation, repoId, number) =>
       (await table.query(outboxIndex(installation), `want/comment/${repoId}/${number}/`)).flatMap((item) => {
         const { surface } = want(installation, item);
         return surface.kind === "comment" ? [surface] : [];
       }),
-    have: async (installation, name) => ((await table.get(key(installation, `have/${name}`)))?.value as Have | undefined) ?? null,
+    have: async (installation, name) =>
+      ((await table.get(key(installation, `have/${name}`)))?.value as Have | undefined) ?? null,
     putHave: (installation, name, have) => put(installation, `have/${name}`, have),
     done: (met) => rewrite({ ...met, attempts: 0 }, null),
-    later: (again, at) => rewrite({ ...again, attempts: again.attempts + 1 }, { index: outboxIndex(again.installation), at }),
-    budget: async (installation) => ((await table.get(key(installation, "budget")))?.value as Budget | undefined) ?? null,
+    later: (again, at) =>
+      rewrite({ ...again, attempts: again.attempts + 1 }, { index: outboxIndex(again.installation), at }),
+    budget: async (installation) =>
+      ((await table.get(key(installation, "budget")))?.value as Budget | undefined) ?? null,
     putBudget: (installation, budget) => put(installation, "budget", budget),
   };
 }

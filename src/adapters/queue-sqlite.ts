@@ -88,7 +88,10 @@ export function createSqliteQueue(path: string, now: () => number, visibilityMs 
       else put("reporter", `${installation}`, body, null, 0);
     },
     receive: (queue, max) => {
-      const rows = heads.all(queue, now(), max) as unknown as (Omit<QueuedMessage, "group"> & { seq: number; grp: string })[];
+      const rows = heads.all(queue, now(), max) as unknown as (Omit<QueuedMessage, "group"> & {
+        seq: number;
+        grp: string;
+      })[];
       return rows.flatMap((row) => {
         if (row.receives >= MAX_RECEIVES) {
           bury.run(row.seq);
@@ -103,7 +106,9 @@ export function createSqliteQueue(path: string, now: () => number, visibilityMs 
     release: (receipt, delayMs) => void release.run(now() + delayMs, receipt),
     nextVisibleAt: (queue) => (next.get(queue) as { at: number | null }).at,
     deadLetters: () =>
-      db.prepare("SELECT queue, grp AS 'group', body, receives FROM messages WHERE dead = 1 ORDER BY seq").all() as never,
+      db
+        .prepare("SELECT queue, grp AS 'group', body, receives FROM messages WHERE dead = 1 ORDER BY seq")
+        .all() as never,
     onSend: (listener) => void listeners.push(listener),
     close: () => db.close(),
   };

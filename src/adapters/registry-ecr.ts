@@ -35,11 +35,11 @@ export function createEcr(settings: EcrSettings): (host: string) => Registry | n
     const at = parseEcrHost(host);
     if (at === null) return null;
     return {
-      async digest(repository, tag) {
+      async digest(repository, reference) {
         const command = new DescribeImagesCommand({
           registryId: at.account,
           repositoryName: repository,
-          imageIds: [{ imageTag: tag }],
+          imageIds: [parseDigest(reference) === null ? { imageTag: reference } : { imageDigest: reference }],
         });
         try {
           const { imageDetails } = await clientOf(at).send(command);

@@ -1,5 +1,5 @@
 import { isTag, parseImageName } from "../core/image.ts";
-import type { Digest } from "../core/names.ts";
+import { type Digest, parseDigest } from "../core/names.ts";
 import { OutsideError } from "../core/problem.ts";
 import { createEcr, type EcrSettings } from "./registry-ecr.ts";
 import type { OciSettings } from "./registry-oci-call.ts";
@@ -8,15 +8,16 @@ import { createOciRegistry } from "./registry-oci.ts";
 /** A container registry, asked one question. Two real ones: any OCI registry (`registry-oci.ts`) and ECR (`registry-ecr.ts`). */
 export interface Registry {
   /**
-   * The digest a tag names now (an index counts as one image; its digest is the index's). null: the tag does not exist.
+   * The digest a tag names now (an index counts as one image; its digest is the index's), or a digest itself where the image is
+   * there. null: it is not.
    * Everything else (no right to read, throttled, down) throws `OutsideError`.
    */
-  digest(repository: string, tag: string): Promise<Digest | null>;
+  digest(repository: string, reference: string): Promise<Digest | null>;
 }
 
 /** Finds the registry for an image's host: `registry.example/acme/shop-web` → that host's registry and `acme/shop-web`. */
 export interface Registries {
-  resolve(image: string, tag: string): Promise<Digest | null>;
+  resolve(image: string, reference: string): Promise<Digest | null>;
 }
 
 export interface RegistriesSettings {
@@ -43,13 +44,13 @@ export function createRegistries(settings: RegistriesSettings): Registries {
   }
 
   return {
-    async resolve(image, tag) {
+    async resolve(image, reference) {
       const name = parseImageName(image);
-      if (name === null || !isTag(tag)) {
-        const detail = `${image}:${tag} is not an image: write it as registry.example/team/name, with its host and in lower case`;
+      if (name === null || !(isTag(reference) || parseDigest(reference) !== null)) {
+        const detail = `${image}:${reference} is not an image: write it as registry.example/team/name, with its host and in lower case`;
         throw new OutsideError({ code: "invalid", detail, retryable: false });
       }
-      return registryAt(name.host).digest(name.repository, tag);
+      return registryAt(name.host).digest(name.repository, reference);
     },
   };
 }

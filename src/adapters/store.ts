@@ -1,5 +1,13 @@
 import type { Command } from "../core/message.ts";
-import { type Digest, type Millis, type RepoId, type RepoName, type Revision, type Target, targetId } from "../core/names.ts";
+import {
+  type Digest,
+  type Millis,
+  type RepoId,
+  type RepoName,
+  type Revision,
+  type Target,
+  targetId,
+} from "../core/names.ts";
 import type { CommandRecord, Hold, Release, TargetState } from "../core/state.ts";
 import type { Surface } from "../core/words.ts";
 import type { Item, Table, Write } from "./table.ts";
@@ -78,10 +86,19 @@ export function createStore(table: Table): Store {
   return {
     load: async (target) => {
       const { pk } = targetKey(target, "");
-      const [state, commands, holds] = await Promise.all([table.get({ pk, sk: "state" }), table.query(pk, "command/"), table.query(pk, "hold/")]);
+      const [state, commands, holds] = await Promise.all([
+        table.get({ pk, sk: "state" }),
+        table.query(pk, "command/"),
+        table.query(pk, "hold/"),
+      ]);
       const pending = values<CommandRecord>(commands).filter(({ appliedAt }) => appliedAt === null);
       pending.sort((a, b) => a.command.at - b.command.at || (a.id < b.id ? -1 : 1));
-      return { state: (state?.value as TargetState | undefined) ?? null, version: state?.version ?? 0, commands: pending, holds: values<Hold>(holds) };
+      return {
+        state: (state?.value as TargetState | undefined) ?? null,
+        version: state?.version ?? 0,
+        commands: pending,
+        holds: values<Hold>(holds),
+      };
     },
 
     save: async (save) => {
@@ -101,12 +118,15 @@ export function createStore(table: Table): Store {
       };
     },
 
-    release: async (target, rev) => ((await table.get(targetKey(target, revKey(rev))))?.value as Release | undefined) ?? null,
+    release: async (target, rev) =>
+      ((await table.get(targetKey(target, revKey(rev))))?.value as Release | undefined) ?? null,
     releases: async (target) => values<Release>(await table.query(targetKey(target, "").pk, "release/")),
 
     putCommand: async (target, id, command) => {
       const value: CommandRecord = { id, command, appliedAt: null };
-      const outcome = await table.write([{ kind: "put", key: targetKey(target, `command/${id}`), value, when: { kind: "absent" } }]);
+      const outcome = await table.write([
+        { kind: "put", key: targetKey(target, `command/${id}`), value, when: { kind: "absent" } },
+      ]);
       return outcome === "written" ? "stored" : "known";
     },
 
@@ -119,19 +139,24 @@ export function createStore(table: Table): Store {
       const value = item?.value as { held: number[]; queue: number[] } | undefined;
       return { version: item?.version ?? 0, held: value?.held ?? [], queue: value?.queue ?? [] };
     },
-    digest: async (repoId, image, tag) => ((await table.get(repoKey(repoId, `digest/${image}/${tag}`)))?.value as Digest | undefined) ?? null,
+    digest: async (repoId, image, tag) =>
+      ((await table.get(repoKey(repoId, `digest/${image}/${tag}`)))?.value as Digest | undefined) ?? null,
 
-    repo: async (repoId) => ((await table.get({ pk: "repos", sk: `${repoId}` }))?.value as RepoMeta | undefined) ?? null,
+    repo: async (repoId) =>
+      ((await table.get({ pk: "repos", sk: `${repoId}` }))?.value as RepoMeta | undefined) ?? null,
     repos: async () => values<RepoMeta>(await table.query("repos")),
     putRepo: async (meta) => {
-      await table.write([{ kind: "put", key: { pk: "repos", sk: `${meta.id}` }, value: meta, when: { kind: "always" } }]);
+      await table.write([
+        { kind: "put", key: { pk: "repos", sk: `${meta.id}` }, value: meta, when: { kind: "always" } },
+      ]);
     },
 
     lease: async (name, now, forMs) => {
       const key = { pk: `sweep/${name}`, sk: "lease" };
       const item = await table.get(key);
       if (item !== null && (item.value as { until: number }).until > now) return false;
-      const when = item === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: item.version } as const);
+      const when =
+        item === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: item.version } as const);
       return (await table.write([{ kind: "put", key, value: { until: now + forMs }, when }])) === "written";
     },
     cursor: async (name) => (await table.get({ pk: `sweep/${name}`, sk: "cursor" }))?.value ?? null,
@@ -145,7 +170,12 @@ function writesOf({ known, next, surfaces, release, applied, holds, slots, waiti
   const { target } = next;
   const { repoId } = target;
   const id = targetId(target);
-  const put = (key: { pk: string; sk: string }, value: unknown): Write => ({ kind: "put", key, value, when: { kind: "always" } });
+  const put = (key: { pk: string; sk: string }, value: unknown): Write => ({
+    kind: "put",
+    key,
+    value,
+    when: { kind: "always" },
+  });
   const state: Write = {
     kind: "put",
     key: targetKey(target, "state"),
@@ -155,26 +185,37 @@ function writesOf({ known, next, surfaces, release, applied, holds, slots, waiti
   };
   const writes: Write[] = [state];
   if (known.version === 0) writes.push(put(repoKey(repoId, `target/${id}`), target));
-  if (release) writes.push({ kind: "put", key: targetKey(target, revKey(release.rev)), value: release, when: { kind: "absent" } });
+  if (release)
+    writes.push({ kind: "put", key: targetKey(target, revKey(release.rev)), value: release, when: { kind: "absent" } });
   for (const { id: commandId, at } of applied ?? []) {
     const record = known.commands.find((command) => command.id === commandId);
     if (record) writes.push(put(targetKey(target, `command/${commandId}`), { ...record, appliedAt: at }));
   }
   for (const hold of holds?.put ?? []) writes.push(put(targetKey(target, `hold/${hold.sha}`), hold));
   for (const sha of holds?.remove ?? []) {
-    if (!holds?.put.some((hold) => hold.sha === sha)) writes.push({ kind: "delete", key: targetKey(target, `hold/${sha}`), when: { kind: "always" } });
+    if (!holds?.put.some((hold) => hold.sha === sha))
+      writes.push({ kind: "delete", key: targetKey(target, `hold/${sha}`), when: { kind: "always" } });
   }
   if (slots) {
-    const when = slots.before.version === 0 ? ({ kind: "absent" } as const) : ({ kind: "version", version: slots.before.version } as const);
+    const when =
+      slots.before.version === 0
+        ? ({ kind: "absent" } as const)
+        : ({ kind: "version", version: slots.before.version } as const);
     writes.push({ kind: "put", key: repoKey(repoId, "slots"), value: { held: slots.held, queue: slots.queue }, when });
   }
-  for (const topic of waiting?.on ?? []) writes.push(put({ pk: topic, sk: `waiter/${id}` }, { target, installation: next.installation, repo: next.repo }));
-  for (const topic of waiting?.off ?? []) writes.push({ kind: "delete", key: { pk: topic, sk: `waiter/${id}` }, when: { kind: "always" } });
-  for (const { image, tag, digest } of digests ?? []) writes.push(put(repoKey(repoId, `digest/${image}/${tag}`), digest));
+  for (const topic of waiting?.on ?? [])
+    writes.push(put({ pk: topic, sk: `waiter/${id}` }, { target, installation: next.installation, repo: next.repo }));
+  for (const topic of waiting?.off ?? [])
+    writes.push({ kind: "delete", key: { pk: topic, sk: `waiter/${id}` }, when: { kind: "always" } });
+  for (const { image, tag, digest } of digests ?? [])
+    writes.push(put(repoKey(repoId, `digest/${image}/${tag}`), digest));
   // The reporter writes beside these (`have/…`), never over them, and the state's version guards them: latest want wins.
   for (const surface of surfaces) {
     const due = { index: outboxIndex(next.installation), at: now };
-    writes.push({ ...put({ pk: outboxIndex(next.installation), sk: `want/${surface.key}` }, { repo: next.repo, surface }), due } as Write);
+    writes.push({
+      ...put({ pk: outboxIndex(next.installation), sk: `want/${surface.key}` }, { repo: next.repo, surface }),
+      due,
+    } as Write);
   }
   return writes;
 }

@@ -56,7 +56,12 @@ export interface RequiredContext {
 export type Verdict =
   | { readonly kind: "pass"; readonly because: string }
   /** `lookAgainAt`: when time alone can change the answer (a quiet period); null: only an event can. */
-  | { readonly kind: "wait"; readonly because: string; readonly lookAgainAt: Millis | null; readonly missing: readonly string[] }
+  | {
+      readonly kind: "wait";
+      readonly because: string;
+      readonly lookAgainAt: Millis | null;
+      readonly missing: readonly string[];
+    }
   | { readonly kind: "fail"; readonly because: string; readonly failed: readonly FailedCheck[] }
   /** `action_required`, a waiting approval: only a person can move it. */
   | { readonly kind: "human"; readonly because: string };

@@ -53,7 +53,14 @@ export interface ImageSeen {
     | { readonly kind: "refused"; readonly because: string };
 }
 
-const RANK: Readonly<Record<Permission | "none", number>> = { none: 0, read: 1, triage: 2, write: 3, maintain: 4, admin: 5 };
+const RANK: Readonly<Record<Permission | "none", number>> = {
+  none: 0,
+  read: 1,
+  triage: 2,
+  write: 3,
+  maintain: 4,
+  admin: 5,
+};
 
 export const permits = (has: Permission | "none", needs: Permission): boolean => RANK[has] >= RANK[needs];
 

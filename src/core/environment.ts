@@ -1,7 +1,15 @@
 import type { Verdict } from "./checks.ts";
 import type { EnvironmentConfig, RepoConfig } from "./config.ts";
 import type { ConfigProblem } from "./config.ts";
-import { answer, type Decision, type DeployPlan, type ImageSeen, type PendingCommand, permits, releaseKey } from "./decision.ts";
+import {
+  answer,
+  type Decision,
+  type DeployPlan,
+  type ImageSeen,
+  type PendingCommand,
+  permits,
+  releaseKey,
+} from "./decision.ts";
 import { type Millis, type Sha, short } from "./names.ts";
 import { gated, missingImages } from "./preview.ts";
 import type { CommandAnswer, Hold, Release, ReleasedService, TargetState } from "./state.ts";
@@ -27,7 +35,12 @@ export type Source =
   /** Nothing to deploy yet: no such branch, or the environment before has nothing healthy. */
   | { readonly kind: "nothing"; readonly because: string }
   /** What could be deployed, newest first, none older than what is live. `tip`: the branch's own. */
-  | { readonly kind: "candidates"; readonly tip: Sha; readonly relation: Relation; readonly candidates: readonly Candidate[] };
+  | {
+      readonly kind: "candidates";
+      readonly tip: Sha;
+      readonly relation: Relation;
+      readonly candidates: readonly Candidate[];
+    };
 
 /** How the source stands to what is live here: only `ahead` is followed unasked. */
 export type Relation = "first" | "ahead" | "identical" | "behind" | "diverged";
@@ -51,8 +64,14 @@ const POLL = { nothing: 30 * 60_000, person: 30 * 60_000 } as const;
 export function decideEnvironment(seen: EnvironmentSeen): Decision {
   const ordered = applyCommands(seen);
   const at: EnvironmentSeen = { ...seen, state: ordered.state, holds: ordered.holds };
-  const decision = { ...decide(at, ordered), applied: ordered.answers, holds: { put: ordered.put, remove: ordered.remove } };
-  return decision.act.kind === "none" && decision.next.rollout !== null ? { ...decision, act: { kind: "observe" } } : decision;
+  const decision = {
+    ...decide(at, ordered),
+    applied: ordered.answers,
+    holds: { put: ordered.put, remove: ordered.remove },
+  };
+  return decision.act.kind === "none" && decision.next.rollout !== null
+    ? { ...decision, act: { kind: "observe" } }
+    : decision;
 }
 
 function decide(seen: EnvironmentSeen, ordered: Ordered): Decision {
@@ -64,33 +83,53 @@ function decide(seen: EnvironmentSeen, ordered: Ordered): Decision {
     const because = first ? `.proa.yml line ${first.line}: ${first.message}` : ".proa.yml cannot be read";
     return rest(seen, { phase: "blocked", because, problems: config.problems }, POLL.person);
   }
-  if (env === null) return rest(seen, { phase: "idle", because: ".proa.yml no longer has this environment; what runs is left alone" }, null);
-  if (source.kind === "nothing") return rest(seen, { phase: state.live ? state.phase : "idle", because: source.because }, POLL.nothing);
+  if (env === null)
+    return rest(
+      seen,
+      { phase: "idle", because: ".proa.yml no longer has this environment; what runs is left alone" },
+      null,
+    );
+  if (source.kind === "nothing")
+    return rest(seen, { phase: state.live ? state.phase : "idle", because: source.because }, POLL.nothing);
 
   const wanted = state.wanted?.sha === source.tip ? state.wanted : { sha: source.tip, since: now };
   const changed = wanted !== state.wanted;
-  const open = changed && state.live?.sha !== source.tip ? [...new Set([...state.open, source.tip])].slice(-50) : state.open;
-  const known: EnvironmentSeen = { ...seen, state: { ...state, wanted, open, problems: [], ...(changed ? { report: null } : {}) } };
+  const open =
+    changed && state.live?.sha !== source.tip ? [...new Set([...state.open, source.tip])].slice(-50) : state.open;
+  const known: EnvironmentSeen = {
+    ...seen,
+    state: { ...state, wanted, open, problems: [], ...(changed ? { report: null } : {}) },
+  };
 
   if (source.relation === "identical" && state.rollout === null) return live(known);
   if ((source.relation === "behind" || source.relation === "diverged") && !ordered.force) {
     const because = `${short(source.tip)} does not contain ${short(state.live?.sha ?? "")}, which is live: comment /deploy ${env.name} to go there anyway`;
     return state.rollout === null ? rest(known, { phase: "waiting", because }, POLL.person) : rest(known, {}, null);
   }
-  if (seen.namespaceProblem !== null) return rest(known, { phase: "blocked", because: seen.namespaceProblem }, POLL.person);
+  if (seen.namespaceProblem !== null)
+    return rest(known, { phase: "blocked", because: seen.namespaceProblem }, POLL.person);
   return newestReady(known, env, source.candidates, ordered.force);
 }
 
 /** Newest first: the first that may go goes. What stopped the newest is what people are told. */
-function newestReady(seen: EnvironmentSeen, env: EnvironmentConfig, candidates: readonly Candidate[], force: boolean): Decision {
+function newestReady(
+  seen: EnvironmentSeen,
+  env: EnvironmentConfig,
+  candidates: readonly Candidate[],
+  force: boolean,
+): Decision {
   const { state } = seen;
   let told: Decision | null = null;
   for (const [index, candidate] of candidates.entries()) {
     if (candidate.sha === state.rollout?.sha && state.rollout.kind === "deploy") {
       // What rolls now is the newest that is ready; anything newer is still waiting, and said so.
-      return told === null ? { ...rest(seen, {}, null), act: { kind: "observe" } } : { ...told, act: { kind: "observe" } };
+      return told === null
+        ? { ...rest(seen, {}, null), act: { kind: "observe" } }
+        : { ...told, act: { kind: "observe" } };
     }
-    const stop = force ? stopped(seen, env, candidate) : (refused(seen, env, candidates, index) ?? stopped(seen, env, candidate));
+    const stop = force
+      ? stopped(seen, env, candidate)
+      : (refused(seen, env, candidates, index) ?? stopped(seen, env, candidate));
     if (stop === null) {
       const plan = planOf(candidate, `deploying ${short(candidate.sha)}`);
       const decision = deploy(seen, plan);
@@ -103,16 +142,25 @@ function newestReady(seen: EnvironmentSeen, env: EnvironmentConfig, candidates: 
 }
 
 /** Held, or failed here before: only a newer commit or a person moves on. null: neither. */
-function refused(seen: EnvironmentSeen, env: EnvironmentConfig, candidates: readonly Candidate[], index: number): Decision | null {
+function refused(
+  seen: EnvironmentSeen,
+  env: EnvironmentConfig,
+  candidates: readonly Candidate[],
+  index: number,
+): Decision | null {
   const { state, holds } = seen;
   const candidate = candidates[index];
   if (candidate === undefined) return null;
-  const held = holds.find(({ sha, upTo }) => sha === candidate.sha || (upTo !== null && atOrBelow(candidates, upTo, index)));
+  const held = holds.find(
+    ({ sha, upTo }) => sha === candidate.sha || (upTo !== null && atOrBelow(candidates, upTo, index)),
+  );
   if (held !== undefined) {
     const because = `${short(candidate.sha)} is on hold: ${held.because}; a newer commit, or /release-hold ${env.name}, moves on`;
     return rest(seen, { phase: state.failed ? "failed" : "blocked", because }, POLL.person);
   }
-  return state.failed?.sha === candidate.sha ? rest(seen, { phase: "failed", because: state.failed.because }, POLL.person) : null;
+  return state.failed?.sha === candidate.sha
+    ? rest(seen, { phase: "failed", because: state.failed.because }, POLL.person)
+    : null;
 }
 
 /** Candidates are newest first: what stands at or behind `upTo` was there when the hold was set. */
@@ -128,14 +176,19 @@ function stopped(seen: EnvironmentSeen, env: EnvironmentConfig, candidate: Candi
   if (gate !== null) return rest(seen, gate.change, gate.wakeInMs);
   const missing = missingImages({ images: candidate.images, now }, state.wanted?.since ?? now);
   if (missing !== null) {
-    const awaitedImages = candidate.images.filter(({ found }) => found.kind === "absent").map(({ image, tag }) => ({ image, tag }));
+    const awaitedImages = candidate.images
+      .filter(({ found }) => found.kind === "absent")
+      .map(({ image, tag }) => ({ image, tag }));
     return { ...rest(seen, missing.change, missing.wakeInMs), awaitedImages };
   }
   if (env.approve === null) return null;
   const key = releaseKey(servicesOf(candidate));
   if (state.approved?.key === key) return null;
   const since = state.awaiting?.key === key ? state.awaiting.since : now;
-  const who = env.approve.permission === "write" ? "someone with write permission" : `someone with ${env.approve.permission} permission`;
+  const who =
+    env.approve.permission === "write"
+      ? "someone with write permission"
+      : `someone with ${env.approve.permission} permission`;
   const but = env.approve.notAuthor ? " who did not write it" : "";
   const because = `${short(candidate.sha)} waits for an approval by ${who}${but}: /approve ${env.name}`;
   return rest(seen, { phase: "waiting", because, awaiting: { sha: candidate.sha, key, since } }, POLL.person);
@@ -144,7 +197,8 @@ function stopped(seen: EnvironmentSeen, env: EnvironmentConfig, candidate: Candi
 /** What is wanted is live. A failed promotion of something newer is still said until something newer comes. */
 function live(seen: EnvironmentSeen): Decision {
   const { state } = seen;
-  if (state.failed !== null && state.failed.sha === state.wanted?.sha) return rest(seen, { phase: "failed", because: state.failed.because }, null);
+  if (state.failed !== null && state.failed.sha === state.wanted?.sha)
+    return rest(seen, { phase: "failed", because: state.failed.because }, null);
   return rest(seen, { phase: "live", because: `${short(state.live?.sha ?? "")} is live`, awaiting: null }, null);
 }
 
@@ -155,17 +209,38 @@ const servicesOf = (candidate: Candidate): ReleasedService[] =>
 
 function planOf(candidate: Candidate, because: string): DeployPlan {
   const [actor = ""] = candidate.authors;
-  return { kind: "deploy", sha: candidate.sha, services: servicesOf(candidate), patch: [], actor, pulls: candidate.pulls, because, of: null };
+  return {
+    kind: "deploy",
+    sha: candidate.sha,
+    services: servicesOf(candidate),
+    patch: [],
+    actor,
+    pulls: candidate.pulls,
+    because,
+    of: null,
+  };
 }
 
 function deploy(seen: EnvironmentSeen, plan: DeployPlan): Decision {
   const change = { phase: "rolling", because: plan.because, awaiting: null, pulls: plan.pulls } as const;
-  return { ...rest(seen, plan.kind === "rollback" ? change : { ...change, failed: null, report: null }, null), act: { kind: "deploy", plan } };
+  return {
+    ...rest(seen, plan.kind === "rollback" ? change : { ...change, failed: null, report: null }, null),
+    act: { kind: "deploy", plan },
+  };
 }
 
 /** The plan that puts an earlier release back, as a new revision; its digests and objects are the release's own. */
 export function rollbackPlan(to: Release, because: string, actor: string): DeployPlan {
-  return { kind: "rollback", sha: to.sha, services: to.services, patch: to.patch, actor, pulls: [], because, of: to.rev };
+  return {
+    kind: "rollback",
+    sha: to.sha,
+    services: to.services,
+    patch: to.patch,
+    actor,
+    pulls: [],
+    because,
+    of: to.rev,
+  };
 }
 
 function rest(seen: EnvironmentSeen, change: Partial<TargetState>, wakeInMs: Millis | null): Decision {
@@ -193,7 +268,15 @@ interface Ordered {
 
 /** Commands in the order they were given; each changes what the next one sees. */
 function applyCommands(seen: EnvironmentSeen): Ordered {
-  let ordered: Ordered = { state: seen.state, holds: seen.holds, put: [], remove: [], answers: [], rollback: null, force: false };
+  let ordered: Ordered = {
+    state: seen.state,
+    holds: seen.holds,
+    put: [],
+    remove: [],
+    answers: [],
+    rollback: null,
+    force: false,
+  };
   for (const pending of seen.commands) ordered = applyOne(seen, ordered, pending);
   const answers = [...seen.state.answers, ...ordered.answers].slice(-5);
   return { ...ordered, state: { ...ordered.state, answers } };
@@ -203,31 +286,59 @@ function applyOne(seen: EnvironmentSeen, ordered: Ordered, pending: PendingComma
   const { command, permission } = pending;
   const { now, env } = seen;
   const { login } = command.actor;
-  const say = (accepted: boolean, text: string) => ({ answers: [...ordered.answers, answer(pending, now, accepted, text)] });
+  const say = (accepted: boolean, text: string) => ({
+    answers: [...ordered.answers, answer(pending, now, accepted, text)],
+  });
   const needs = command.verb === "approve" ? (env?.approve?.permission ?? "write") : "write";
   if (!permits(permission, needs)) {
-    return { ...ordered, ...say(false, `@${login} needs ${needs} permission on ${seen.state.repo} (has ${permission})`) };
+    return {
+      ...ordered,
+      ...say(false, `@${login} needs ${needs} permission on ${seen.state.repo} (has ${permission})`),
+    };
   }
   switch (command.verb) {
     case "deploy":
-      return { ...ordered, state: { ...ordered.state, failed: null }, force: true, ...say(true, "deploying the newest commit whose checks pass") };
+      return {
+        ...ordered,
+        state: { ...ordered.state, failed: null },
+        force: true,
+        ...say(true, "deploying the newest commit whose checks pass"),
+      };
     case "release-hold": {
       const remove = ordered.holds.map(({ sha }) => sha);
-      if (remove.length === 0 && ordered.state.failed === null) return { ...ordered, ...say(false, "nothing is held here") };
+      if (remove.length === 0 && ordered.state.failed === null)
+        return { ...ordered, ...say(false, "nothing is held here") };
       const state = { ...ordered.state, failed: null, report: null };
-      return { ...ordered, state, holds: [], put: [], remove, ...say(true, `released ${remove.map(short).join(", ") || "the failed commit"}`) };
+      return {
+        ...ordered,
+        state,
+        holds: [],
+        put: [],
+        remove,
+        ...say(true, `released ${remove.map(short).join(", ") || "the failed commit"}`),
+      };
     }
     case "approve":
       return { ...ordered, ...approve(seen, ordered, pending, say) };
     case "rollback": {
       const from = ordered.state.live;
-      if (from === null || seen.previous === null) return { ...ordered, ...say(false, "there is no earlier release to go back to") };
+      if (from === null || seen.previous === null)
+        return { ...ordered, ...say(false, "there is no earlier release to go back to") };
       const to = seen.previous;
       const because = `rolled back to ${short(to.sha)} by @${login}`;
       const upTo = seen.source.kind === "candidates" ? seen.source.tip : null;
       const hold: Hold = { sha: from.sha, upTo, by: `@${login}`, because, at: now };
-      const accepted = say(true, `rolling back from ${short(from.sha)} to ${short(to.sha)}; ${short(from.sha)} is held`);
-      return { ...ordered, holds: [...ordered.holds, hold], put: [...ordered.put, hold], rollback: rollbackPlan(to, because, login), ...accepted };
+      const accepted = say(
+        true,
+        `rolling back from ${short(from.sha)} to ${short(to.sha)}; ${short(from.sha)} is held`,
+      );
+      return {
+        ...ordered,
+        holds: [...ordered.holds, hold],
+        put: [...ordered.put, hold],
+        rollback: rollbackPlan(to, because, login),
+        ...accepted,
+      };
     }
   }
 }
@@ -242,13 +353,14 @@ function approve(
   const { awaiting } = ordered.state;
   const { login } = command.actor;
   if (awaiting === null) return say(false, "nothing waits for an approval here");
-  const meant = command.source.kind === "button" ? command.source.sha === awaiting.sha : command.at >= awaiting.since - 1_000;
+  const meant =
+    command.source.kind === "button" ? command.source.sha === awaiting.sha : command.at >= awaiting.since - 1_000;
   if (!meant) return say(false, `the approval was for an earlier release; ${short(awaiting.sha)} needs its own`);
-  const candidate = seen.source.kind === "candidates" ? seen.source.candidates.find(({ sha }) => sha === awaiting.sha) : undefined;
+  const candidate =
+    seen.source.kind === "candidates" ? seen.source.candidates.find(({ sha }) => sha === awaiting.sha) : undefined;
   if (seen.env?.approve?.notAuthor && candidate?.authors.includes(login)) {
     return say(false, `@${login} wrote ${short(awaiting.sha)}; someone else has to approve it`);
   }
   const approved = { key: awaiting.key, by: login, at: seen.now };
   return { ...say(true, `approved ${short(awaiting.sha)}`), state: { ...ordered.state, approved, awaiting: null } };
 }
-

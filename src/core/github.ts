@@ -12,7 +12,13 @@ export interface PullRequest {
   readonly author: string;
   readonly labels: readonly string[];
   readonly head: { readonly sha: Sha; readonly ref: string; readonly repoId: RepoId | null };
-  readonly base: { readonly ref: string; readonly sha: Sha; readonly repoId: RepoId; readonly repo: RepoName; readonly private: boolean };
+  readonly base: {
+    readonly ref: string;
+    readonly sha: Sha;
+    readonly repoId: RepoId;
+    readonly repo: RepoName;
+    readonly private: boolean;
+  };
   readonly createdAt: Millis;
   readonly updatedAt: Millis;
 }

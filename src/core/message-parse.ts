@@ -18,13 +18,14 @@ const KINDS: Readonly<Record<Message["kind"], true>> = {
 export function parseMessage(body: unknown): Message {
   if (typeof body !== "object" || body === null) throw new Error("the message is not an object");
   const { v, kind, target } = body as { v?: unknown; kind?: unknown; target?: unknown };
-  if (typeof kind !== "string" || !Object.hasOwn(KINDS, kind)) throw new Error(`the message is of no known kind: ${String(kind)}`);
+  if (typeof kind !== "string" || !Object.hasOwn(KINDS, kind))
+    throw new Error(`the message is of no known kind: ${String(kind)}`);
   if (v !== 1) throw new Error(`the ${kind} message is of format ${String(v)}, this is format 1`);
   if ((kind === "look" || kind === "tick") && !isTarget(target)) throw new Error(`the ${kind} message names no target`);
   return body as Message;
 }
 
-function isTarget(value: unknown): value is Target {
+export function isTarget(value: unknown): value is Target {
   if (typeof value !== "object" || value === null) return false;
   return parseTargetId(targetId(value as Target)) !== null;
 }

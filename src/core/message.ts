@@ -4,7 +4,14 @@ import type { Millis, RepoId, RepoName, Sha, Target } from "./names.ts";
  * What travels on the deployer's FIFO queue. Except for commands a message decides nothing: it names something to look at
  * again. `v` is the format: a message of another version is looked at as a plain hint, never guessed at.
  */
-export type Message = LookMessage | CommitMessage | BranchMessage | ImageMessage | CommandMessage | TickMessage | InstallationMessage;
+export type Message =
+  | LookMessage
+  | CommitMessage
+  | BranchMessage
+  | ImageMessage
+  | CommandMessage
+  | TickMessage
+  | InstallationMessage;
 
 interface FromGitHub {
   readonly v: 1;
@@ -84,7 +91,11 @@ export interface InstallationMessage extends Omit<FromGitHub, "repo"> {
   readonly kind: "installation";
   readonly change: "suspended" | "active" | "deleted";
   /** Repositories added to or removed from the installation; empty: the whole installation. */
-  readonly repositories: readonly { readonly id: RepoId; readonly name: RepoName; readonly change: "added" | "removed" }[];
+  readonly repositories: readonly {
+    readonly id: RepoId;
+    readonly name: RepoName;
+    readonly change: "added" | "removed";
+  }[];
 }
 
 /** The queue's message group: one at a time per target, in order. */

@@ -41,7 +41,9 @@ export const parseRepoId = (value: unknown): RepoId | null =>
   typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? (value as RepoId) : null;
 
 export const parseRepoName = (text: unknown): RepoName | null =>
-  typeof text === "string" && /^[A-Za-z0-9][A-Za-z0-9-]{0,38}\/[A-Za-z0-9._-]{1,100}$/.test(text) && !/\/\.{1,2}$/.test(text)
+  typeof text === "string" &&
+  /^[A-Za-z0-9][A-Za-z0-9_-]{0,100}\/[A-Za-z0-9._-]{1,100}$/.test(text) &&
+  !/\/\.{1,2}$/.test(text)
     ? (text as RepoName)
     : null;
 
@@ -54,11 +56,14 @@ export function splitRepo(name: RepoName): { owner: string; repo: string } {
 }
 
 /** Names of environments are parts of keys, statuses and GitHub environments: one DNS-like label. */
-export const isEnvironmentName = (text: string): boolean => /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/.test(text) && text !== "preview";
+export const isEnvironmentName = (text: string): boolean =>
+  /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/.test(text) && text !== "preview";
 
 export function targetId(target: Target): TargetId {
   return (
-    target.kind === "preview" ? `preview/${target.repoId}/${target.number}` : `env/${target.repoId}/${target.environment}`
+    target.kind === "preview"
+      ? `preview/${target.repoId}/${target.number}`
+      : `env/${target.repoId}/${target.environment}`
   ) as TargetId;
 }
 
@@ -86,7 +91,8 @@ export function topicId(topic: Topic): string {
 export const short = (sha: string): string => sha.slice(0, 7);
 
 /** What GitHub shows for a target: `proa/preview`, `proa/staging`. The check run is this name and ` report`. */
-export const statusContext = (target: Target): string => `proa/${target.kind === "preview" ? "preview" : target.environment}`;
+export const statusContext = (target: Target): string =>
+  `proa/${target.kind === "preview" ? "preview" : target.environment}`;
 
 /** Labels and annotations that Proa reads and writes; `docs/architecture.md` says who sets which. */
 export const LABEL = {

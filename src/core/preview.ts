@@ -14,10 +14,14 @@ export interface PreviewSeen {
   /** null: not a clean 200. Then nothing is changed, least of all deleted. */
   readonly pull: PullRequest | null;
   readonly repositoryActive: boolean;
-  readonly config: { readonly config: RepoConfig; readonly notes: readonly string[] } | { readonly problems: readonly ConfigProblem[] };
+  readonly config:
+    | { readonly config: RepoConfig; readonly notes: readonly string[] }
+    | { readonly problems: readonly ConfigProblem[] };
   readonly verdict: Verdict;
   readonly images: readonly ImageSeen[];
-  readonly slot: { readonly kind: "held" | "free" } | { readonly kind: "full"; readonly position: number; readonly cap: number };
+  readonly slot:
+    | { readonly kind: "held" | "free" }
+    | { readonly kind: "full"; readonly position: number; readonly cap: number };
   /** The namespace under the preview's name, ours or not; null: none. */
   readonly namespace: NamespaceView | null;
   readonly namespaceIsOurs: boolean;
@@ -27,7 +31,14 @@ export interface PreviewSeen {
 }
 
 /** Waits, in milliseconds. An event usually comes first; these are for the ones that are lost. */
-const POLL = { lag: 2_000, image: 5_000, checks: 5 * 60_000, person: 30 * 60_000, slot: 60_000, removing: 2_000 } as const;
+const POLL = {
+  lag: 2_000,
+  image: 5_000,
+  checks: 5 * 60_000,
+  person: 30 * 60_000,
+  slot: 60_000,
+  removing: 2_000,
+} as const;
 /** A read that still shows another head than the event after this long is believed: the event itself was the late one. */
 const LAG_BELIEVED_AFTER = 30_000;
 /** An image this late is said to be missing, by its tag. */
@@ -39,12 +50,17 @@ const IMAGE_LATE_AFTER = 10 * 60_000;
  */
 export function decidePreview(seen: PreviewSeen): Decision {
   const { pull, now } = seen;
-  if (pull === null) return rest(seen, { phase: seen.state.phase, because: "GitHub did not show this pull request" }, POLL.slot);
+  if (pull === null)
+    return rest(seen, { phase: seen.state.phase, because: "GitHub did not show this pull request" }, POLL.slot);
   if (pull.state === "closed") {
-    return remove(seen, pull.merged ? `merged${pull.mergeCommit ? ` as ${short(pull.mergeCommit)}` : ""}` : "the pull request was closed");
+    return remove(
+      seen,
+      pull.merged ? `merged${pull.mergeCommit ? ` as ${short(pull.mergeCommit)}` : ""}` : "the pull request was closed",
+    );
   }
   if (!seen.repositoryActive) return rest(seen, { phase: "blocked", because: "the installation is suspended" }, null);
-  if (lags(seen, pull)) return rest(seen, { because: `waiting for GitHub to show ${short(seen.hinted ?? "")}` }, POLL.lag);
+  if (lags(seen, pull))
+    return rest(seen, { because: `waiting for GitHub to show ${short(seen.hinted ?? "")}` }, POLL.lag);
 
   const commands = applyCommands(seen, pull);
   const wanted = seen.state.wanted?.sha === pull.head.sha ? seen.state.wanted : { sha: pull.head.sha, since: now };
@@ -63,7 +79,9 @@ export function decidePreview(seen: PreviewSeen): Decision {
   };
   const decision = { ...decideOpen(at, pull, commands.again), applied: commands.answers };
   // An older head that is still rolling is watched to its end while the newer one waits for its checks.
-  return decision.act.kind === "none" && decision.next.rollout !== null ? { ...decision, act: { kind: "observe" } } : decision;
+  return decision.act.kind === "none" && decision.next.rollout !== null
+    ? { ...decision, act: { kind: "observe" } }
+    : decision;
 }
 
 function decideOpen(seen: PreviewSeen, pull: PullRequest, again: boolean): Decision {
@@ -77,14 +95,20 @@ function decideOpen(seen: PreviewSeen, pull: PullRequest, again: boolean): Decis
   const excluded = notEligible(pull, config.config);
   if (excluded !== null) {
     const gone = remove(seen, excluded.because);
-    return excluded.refused && gone.act.kind === "none" ? { ...gone, next: { ...gone.next, phase: "blocked", wanted: state.wanted } } : gone;
+    return excluded.refused && gone.act.kind === "none"
+      ? { ...gone, next: { ...gone.next, phase: "blocked", wanted: state.wanted } }
+      : gone;
   }
   const known = { ...seen, state: { ...state, problems: [], notes: [...config.notes, ...moved(seen.images)] } };
 
   if (state.rollout?.sha === sha && !again) return { ...rest(known, {}, null), act: { kind: "observe" }, slot: "keep" };
   if (state.live?.sha === sha && state.rollout === null && !again) return keep(known, config.config);
   if (state.expired === sha) {
-    return rest(known, { phase: "idle", because: "removed after its time to live; push or comment /deploy to bring it back" }, null);
+    return rest(
+      known,
+      { phase: "idle", because: "removed after its time to live; push or comment /deploy to bring it back" },
+      null,
+    );
   }
   if (state.failed?.sha === sha) return rest(known, { phase: "failed", because: state.failed.because }, POLL.person);
 
@@ -92,7 +116,9 @@ function decideOpen(seen: PreviewSeen, pull: PullRequest, again: boolean): Decis
   if (gate !== null) return rest(known, gate.change, gate.wakeInMs);
   const missing = missingImages(seen, state.wanted?.since ?? now);
   if (missing !== null) {
-    const awaited = seen.images.filter(({ found }) => found.kind === "absent").map(({ image, tag }) => ({ image, tag }));
+    const awaited = seen.images
+      .filter(({ found }) => found.kind === "absent")
+      .map(({ image, tag }) => ({ image, tag }));
     return { ...rest(known, missing.change, missing.wakeInMs), awaitedImages: awaited };
   }
   if (seen.slot.kind === "full") {
@@ -115,8 +141,21 @@ function deploy(seen: PreviewSeen, sha: Sha): Decision {
     found.kind === "digest" ? [{ name: service, image, digest: found.digest }] : [],
   );
   const because = `deploying ${short(sha)}`;
-  const plan = { kind: "deploy", sha, services, patch: [], actor: seen.pull?.author ?? "", pulls: [], because, of: null } as const;
-  return { ...rest(seen, { phase: "rolling", because, report: null, failed: null }, null), act: { kind: "deploy", plan }, slot: "take" };
+  const plan = {
+    kind: "deploy",
+    sha,
+    services,
+    patch: [],
+    actor: seen.pull?.author ?? "",
+    pulls: [],
+    because,
+    of: null,
+  } as const;
+  return {
+    ...rest(seen, { phase: "rolling", because, report: null, failed: null }, null),
+    act: { kind: "deploy", plan },
+    slot: "take",
+  };
 }
 
 /** Live and wanted are the same: nothing to do until the time to live ends. */
@@ -138,10 +177,29 @@ function remove(seen: PreviewSeen, because: string): Decision {
   const placements = adopted(seen);
   const placed = Object.keys(placements).length > 0 || state.rollout !== null;
   const tombstone = state.tombstone ?? { at: now, because };
-  const cleared = { wanted: null, live: null, previous: null, rollout: null, failed: null, report: null, problems: [], notes: [] };
+  const cleared = {
+    wanted: null,
+    live: null,
+    previous: null,
+    rollout: null,
+    failed: null,
+    report: null,
+    problems: [],
+    notes: [],
+  };
   const answers = [...state.answers, ...commands].slice(-5);
-  const next: Partial<TargetState> = { ...cleared, answers, open: unended(state), seen: seen.pull ? { head: seen.pull.head.sha, base: seen.pull.base.ref } : state.seen };
-  if (!placed) return { ...rest(seen, { ...next, phase: "idle", because, tombstone: null }, null), slot: "leave", applied: commands };
+  const next: Partial<TargetState> = {
+    ...cleared,
+    answers,
+    open: unended(state),
+    seen: seen.pull ? { head: seen.pull.head.sha, base: seen.pull.base.ref } : state.seen,
+  };
+  if (!placed)
+    return {
+      ...rest(seen, { ...next, phase: "idle", because, tombstone: null }, null),
+      slot: "leave",
+      applied: commands,
+    };
   const removing = rest(seen, { ...next, placements, phase: "removing", because, tombstone }, POLL.removing);
   return { ...removing, act: { kind: "remove" }, slot: "keep", applied: commands };
 }
@@ -166,7 +224,12 @@ function rest(seen: PreviewSeen, change: Partial<TargetState>, wakeInMs: Millis 
 
 /** GitHub is not read-your-writes: an event's head that the API does not show yet is waited for, never deployed around. */
 function lags(seen: PreviewSeen, pull: PullRequest): boolean {
-  return seen.hinted !== null && pull.head.sha !== seen.hinted && pull.head.sha === seen.state.seen?.head && seen.now - seen.hintedAt < LAG_BELIEVED_AFTER;
+  return (
+    seen.hinted !== null &&
+    pull.head.sha !== seen.hinted &&
+    pull.head.sha === seen.state.seen?.head &&
+    seen.now - seen.hintedAt < LAG_BELIEVED_AFTER
+  );
 }
 
 /** Why this pull request gets no preview; `refused`: someone may have expected one, so its status says so. */
@@ -180,19 +243,25 @@ function notEligible(pull: PullRequest, config: RepoConfig): { because: string; 
     return { because, refused: true };
   }
   const notWanted = (because: string) => ({ because: `not wanted: ${because}`, refused: false });
-  if (!when.base.includes(pull.base.ref)) return notWanted(`previews are for pull requests into ${listed(when.base)}, this one goes into ${pull.base.ref}`);
+  if (!when.base.includes(pull.base.ref))
+    return notWanted(`previews are for pull requests into ${listed(when.base)}, this one goes into ${pull.base.ref}`);
   if (pull.draft && !when.drafts) return notWanted("the pull request is a draft");
-  if (when.label !== null && !pull.labels.includes(when.label)) return notWanted(`the pull request lacks the label ${when.label}`);
+  if (when.label !== null && !pull.labels.includes(when.label))
+    return notWanted(`the pull request lacks the label ${when.label}`);
   return null;
 }
 
 /** Shared with environments: what a verdict that is not `pass` means for the target; null: go on. */
-export function gated(verdict: Verdict, now: Millis): { change: Pick<TargetState, "phase" | "because">; wakeInMs: Millis } | null {
+export function gated(
+  verdict: Verdict,
+  now: Millis,
+): { change: Pick<TargetState, "phase" | "because">; wakeInMs: Millis } | null {
   switch (verdict.kind) {
     case "pass":
       return null;
     case "wait": {
-      const wakeInMs = verdict.lookAgainAt === null ? POLL.checks : Math.max(500, Math.min(verdict.lookAgainAt - now, POLL.checks));
+      const wakeInMs =
+        verdict.lookAgainAt === null ? POLL.checks : Math.max(500, Math.min(verdict.lookAgainAt - now, POLL.checks));
       return { change: { phase: "waiting", because: verdict.because }, wakeInMs };
     }
     case "human":
@@ -226,7 +295,9 @@ export function missingImages(
 const moved = (images: readonly ImageSeen[]): string[] =>
   images.flatMap(({ image, tag, found }) =>
     found.kind === "digest" && found.moved !== null
-      ? [`The tag \`${image}:${short(tag)}\` now names ${found.moved.slice(0, 19)}…; what was tested is ${found.digest.slice(0, 19)}…, and that is what runs.`]
+      ? [
+          `The tag \`${image}:${short(tag)}\` now names ${found.moved.slice(0, 19)}…; what was tested is ${found.digest.slice(0, 19)}…, and that is what runs.`,
+        ]
       : [],
   );
 
@@ -235,14 +306,23 @@ function applyCommands(seen: PreviewSeen, pull: PullRequest): { again: boolean; 
   const answers = seen.commands.map((pending) => {
     const { command, permission } = pending;
     if (command.verb !== "deploy") {
-      return answer(pending, seen.now, false, `\`/${command.verb}\` is for environments: \`/${command.verb} <environment>\``);
+      return answer(
+        pending,
+        seen.now,
+        false,
+        `\`/${command.verb}\` is for environments: \`/${command.verb} <environment>\``,
+      );
     }
     if (!permits(permission, "write")) {
-      return answer(pending, seen.now, false, `@${command.actor.login} needs write permission on ${seen.state.repo} (has ${permission})`);
+      return answer(
+        pending,
+        seen.now,
+        false,
+        `@${command.actor.login} needs write permission on ${seen.state.repo} (has ${permission})`,
+      );
     }
     again = true;
     return answer(pending, seen.now, true, `deploying ${short(pull.head.sha)}`);
   });
   return { again, answers };
 }
-

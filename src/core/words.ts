@@ -5,10 +5,21 @@ import type { CommandAnswer, TargetState } from "./state.ts";
 /** One place on GitHub and what it should show. Latest want wins; `key` names the place for ever. */
 export type Surface =
   | { readonly kind: "status"; readonly key: string; readonly sha: Sha; readonly body: StatusBody }
-  | { readonly kind: "deployment"; readonly key: string; readonly body: DeploymentBody; readonly status: DeploymentStatusBody }
+  | {
+      readonly kind: "deployment";
+      readonly key: string;
+      readonly body: DeploymentBody;
+      readonly status: DeploymentStatusBody;
+    }
   | { readonly kind: "check"; readonly key: string; readonly sha: Sha; readonly body: CheckRunBody }
   /** One part of the pull request's one comment; the reporter puts the parts together. "" takes the part out. */
-  | { readonly kind: "comment"; readonly key: string; readonly number: number; readonly part: string; readonly text: string }
+  | {
+      readonly kind: "comment";
+      readonly key: string;
+      readonly number: number;
+      readonly part: string;
+      readonly text: string;
+    }
   | { readonly kind: "reaction"; readonly key: string; readonly commentId: number; readonly accepted: boolean };
 
 /**
@@ -27,7 +38,12 @@ function statuses(state: TargetState): Surface[] {
       kind: "status",
       key: `status/${repoIdOf(state)}/${sha}/${statusContext(state.target)}`,
       sha,
-      body: { context: statusContext(state.target), state: verdict, description, targetUrl: verdict === "success" ? state.url : null },
+      body: {
+        context: statusContext(state.target),
+        state: verdict,
+        description,
+        targetUrl: verdict === "success" ? state.url : null,
+      },
     });
 
   if (wanted !== null) {
@@ -48,7 +64,9 @@ function statusOf(state: TargetState, wanted: Sha): [StatusBody["state"], string
   const serving = state.live !== null && state.live.sha !== wanted ? ` ${short(state.live.sha)} still serves.` : "";
   switch (state.phase) {
     case "live":
-      return isLive ? ["success", state.url === null ? "Live" : `Live at ${host(state.url)}`] : ["pending", state.because];
+      return isLive
+        ? ["success", state.url === null ? "Live" : `Live at ${host(state.url)}`]
+        : ["pending", state.because];
     case "failed":
       return ["failure", state.because];
     case "blocked":
@@ -90,7 +108,8 @@ function closed(state: TargetState, sha: Sha): [StatusBody["state"], string] {
 
 function deployments(state: TargetState): Surface[] {
   const environment = state.target.kind === "preview" ? "preview" : state.target.environment;
-  return state.shown.map((rev) => {
+  const failed = state.failed === null ? [] : [state.failed.rev];
+  return [...new Set([...state.shown, ...failed])].map((rev) => {
     const sha = shaOf(state, rev);
     const isLive = state.live?.rev === rev;
     const [verdict, description]: [DeploymentStatusBody["state"], string] = isLive
@@ -109,7 +128,8 @@ function deployments(state: TargetState): Surface[] {
         transient: state.target.kind === "preview",
         production: environment === "production",
         task: state.rollout?.rev === rev && state.rollout.kind === "rollback" ? "rollback" : "deploy",
-        description: state.target.kind === "preview" ? `Preview of #${state.target.number}` : `${environment} of ${state.repo}`,
+        description:
+          state.target.kind === "preview" ? `Preview of #${state.target.number}` : `${environment} of ${state.repo}`,
         key: `${targetId(state.target)}@${rev}`,
       },
       // Descriptions of a running rollout stay fixed: a Deployment status is an event to its readers, posted once per transition.
@@ -167,7 +187,9 @@ const BUTTON = {
   approve: { label: "Approve", description: "Deploy exactly these digests", identifier: "approve" },
 } as const satisfies Record<string, Button>;
 
-function checkOutcome(state: TargetState): Pick<CheckRunBody, "conclusion" | "title" | "text"> & { actions: readonly Button[] } | null {
+function checkOutcome(
+  state: TargetState,
+): (Pick<CheckRunBody, "conclusion" | "title" | "text"> & { actions: readonly Button[] }) | null {
   const preview = state.target.kind === "preview";
   const name = statusContext(state.target);
   switch (state.phase) {
@@ -186,10 +208,20 @@ function checkOutcome(state: TargetState): Pick<CheckRunBody, "conclusion" | "ti
         actions: preview ? [BUTTON.retry] : [BUTTON.release, BUTTON.retry],
       };
     case "blocked":
-      return { conclusion: state.problems.length > 0 ? "failure" : "neutral", title: state.because, text: problemList(state), actions: [] };
+      return {
+        conclusion: state.problems.length > 0 ? "failure" : "neutral",
+        title: state.because,
+        text: problemList(state),
+        actions: [],
+      };
     case "waiting":
       if (state.awaiting === null) return null;
-      return { conclusion: "action_required", title: state.because, text: `Approving binds to \`${state.awaiting.key}\`.`, actions: [BUTTON.approve] };
+      return {
+        conclusion: "action_required",
+        title: state.because,
+        text: `Approving binds to \`${state.awaiting.key}\`.`,
+        actions: [BUTTON.approve],
+      };
     case "idle":
     case "rolling":
     case "baking":
@@ -219,10 +251,14 @@ function comments(state: TargetState): Surface[] {
 }
 
 function previewComment(state: TargetState): string | null {
-  if (state.phase === "idle" && state.rev === 0 && state.answers.length === 0) return null;
+  // Never deployed and never spoken of: a pull request that gets no preview gets no comment either.
+  const silent =
+    state.told[`comment/${repoIdOf(state)}/${state.target.kind === "preview" ? state.target.number : 0}/1-preview`] ===
+    undefined;
+  if (state.phase === "idle" && state.rev === 0 && state.answers.length === 0 && silent) return null;
   const sha = state.wanted?.sha ?? null;
   const heading = {
-    idle: "Preview removed",
+    idle: state.rev === 0 ? "No preview" : "Preview removed",
     waiting: "Preview is waiting",
     blocked: "No new preview",
     rolling: "Preview is rolling out",
@@ -234,29 +270,52 @@ function previewComment(state: TargetState): string | null {
   const lines = [`### ${heading}${state.phase === "live" && state.url ? `: ${state.url}` : ""}`, ""];
   if (sha !== null) lines.push(`**Commit** ${short(sha)} · ${reason(state)}`);
   else lines.push(reason(state));
-  if (state.live !== null && state.live.sha !== sha) lines.push("", `**Still serving** ${short(state.live.sha)}${state.url ? ` at ${state.url}` : ""}`);
-  if (state.phase === "failed" && state.report) lines.push("", `<details><summary>${state.report.title}</summary>\n\n${state.report.text}\n\n</details>`);
+  if (state.live !== null && state.live.sha !== sha)
+    lines.push("", `**Still serving** ${short(state.live.sha)}${state.url ? ` at ${state.url}` : ""}`);
+  if (state.phase === "failed" && state.report)
+    lines.push("", `<details><summary>${state.report.title}</summary>\n\n${state.report.text}\n\n</details>`);
   if (state.problems.length > 0) lines.push("", problemList(state));
-  if (state.phase === "live" && state.live) lines.push("", `<details><summary>Digests</summary>\n\n${digestTable(state.live.digests)}\n\n</details>`);
+  if (state.phase === "live" && state.live)
+    lines.push("", `<details><summary>Digests</summary>\n\n${digestTable(state.live.digests)}\n\n</details>`);
   for (const note of state.notes) lines.push("", `> ${note}`);
   return [...lines, ...answerLines(state.answers)].join("\n");
 }
 
 function environmentComment(state: TargetState): string {
   const name = state.target.kind === "env" ? state.target.environment : "preview";
-  const mark = { live: "live", failed: "failed", blocked: "blocked", idle: "idle", waiting: "waiting", rolling: "rolling out", baking: "healthy, still watched", removing: "removing" }[state.phase];
+  const mark = {
+    live: "live",
+    failed: "failed",
+    blocked: "blocked",
+    idle: "idle",
+    waiting: "waiting",
+    rolling: "rolling out",
+    baking: "healthy, still watched",
+    removing: "removing",
+  }[state.phase];
   const url = state.phase === "live" && state.url ? ` · ${state.url}` : "";
   return [`**${name}**: ${mark} · ${reason(state)}${url}`, ...answerLines(state.answers)].join("\n");
 }
 
 const answerLines = (answers: readonly CommandAnswer[]): string[] =>
-  answers.length === 0 ? [] : ["", ...answers.map(({ verb, by, accepted, answer }) => `- \`/${verb}\` by @${by}${accepted ? "" : " refused"}: ${answer}`)];
+  answers.length === 0
+    ? []
+    : [
+        "",
+        ...answers.map(
+          ({ verb, by, accepted, answer }) => `- \`/${verb}\` by @${by}${accepted ? "" : " refused"}: ${answer}`,
+        ),
+      ];
 
 const problemList = (state: TargetState): string =>
   state.problems.map(({ line, message, remedy }) => `- line ${line}: ${message}. ${sentence(remedy)}`).join("\n");
 
 const digestTable = (digests: Readonly<Record<string, string>>): string =>
-  ["| service | digest |", "|---|---|", ...Object.entries(digests).map(([name, digest]) => `| ${name} | \`${digest}\` |`)].join("\n");
+  [
+    "| service | digest |",
+    "|---|---|",
+    ...Object.entries(digests).map(([name, digest]) => `| ${name} | \`${digest}\` |`),
+  ].join("\n");
 
 const digestList = (digests: Readonly<Record<string, string>>): string =>
   Object.entries(digests)

@@ -23,7 +23,8 @@ export const checkRoutes: readonly Route[] = [
     paged(call, runOf(call).annotations, (annotation) => annotation),
   ),
   repoRoute("POST /check-runs/{id}/rerequest", "button", rerequest),
-  /** Not GitHub's: there the button is only on the page. */
+  /** Not GitHub's, like the press below: there the buttons are only on the page. */
+  repoRoute("GET /check-runs/{id}/actions", "checks:read", (call) => ok(runOf(call).actions)),
   repoRoute("POST /check-runs/{id}/actions/{identifier}", "button", pressButton),
   repoRoute("GET /commits/{ref...}/check-runs", "checks:read", listRuns),
   repoRoute("GET /commits/{ref...}/check-suites", "checks:read", async (call) => {
