@@ -42,14 +42,15 @@ export async function gatherPreview(
 ): Promise<PreviewGathered> {
   const { repo } = state;
   const github = fx.github.installation(state.installation);
-  const name = previewNamespaceName({ ...splitRepo(repo), number: target.number });
+  // Where it is, if it is anywhere: the repository may have had another name then.
+  const name = state.placements["default"]?.namespace ?? previewNamespaceName({ ...splitRepo(repo), number: target.number });
   const cluster = fx.clusters.get("default");
   const guess = state.seen === null ? null : { head: hinted ?? state.seen.head, base: state.seen.base };
-  const guessed = guess === null ? null : gate(guess.head, guess.base);
+  const guessed = guess === null ? null : gate(guess.head, guess.base, state.live?.sha ?? null);
 
   /** The config always; checks only where they can still matter. */
-  async function gate(head: Sha, base: string) {
-    const settled = state.live?.sha === head && state.rollout === null && known.commands.length === 0;
+  async function gate(head: Sha, base: string, live: Sha | null) {
+    const settled = live === head && state.rollout === null && known.commands.length === 0;
     const config = previewConfig(github, repo, { head, base }, fx);
     if (settled) return { config: await config, checks: null, rules: null };
     const [parsed, checks, rules] = await Promise.all([
@@ -91,8 +92,10 @@ export async function gatherPreview(
   if (pull === null || pull.state === "closed") {
     return { seen: { ...base, ...NOTHING_READ, slot, namespaceIsOurs }, slots, workloads };
   }
-  const useGuess = guess !== null && guessed !== null && guess.head === pull.head.sha && guess.base === pull.base.ref;
-  const { config, checks, rules } = useGuess ? await guessed : await gate(pull.head.sha, pull.base.ref);
+  const isUp = namespace !== null && namespace.uid === state.placements["default"]?.uid;
+  const live = isUp ? (state.live?.sha ?? null) : null;
+  const useGuess = guess !== null && guessed !== null && guess.head === pull.head.sha && guess.base === pull.base.ref && live === (state.live?.sha ?? null);
+  const { config, checks, rules } = useGuess ? await guessed : await gate(pull.head.sha, pull.base.ref, live);
   if ("problems" in config)
     return { seen: { ...base, ...NOTHING_READ, config, slot, namespaceIsOurs }, slots, workloads };
 

@@ -13,12 +13,10 @@ import {
   type Millis,
   type Revision,
   type Sha,
-  splitRepo,
   type Target,
   targetId,
   topicId,
 } from "./core/names.ts";
-import { previewNamespaceName } from "./core/places.ts";
 import { decidePreview } from "./core/preview.ts";
 import { OutsideError } from "./core/problem.ts";
 import { newTarget, type Placement, type Release, type TargetState } from "./core/state.ts";
@@ -249,7 +247,19 @@ async function resume(known: Known, fx: Effects): Promise<void> {
   // Interrupted: the Secret is copied once more, as it is now.
   const copied = await previewSecret(target, release, fx);
   if (copied.kind === "refused") return refused(known, release, copied.because, fx);
-  await apply(known, { release, secret: copied.secret, workloads: null }, fx);
+  await apply(await standing(known, fx), { release, secret: copied.secret, workloads: null }, fx);
+}
+
+/** Without the places whose namespace was deleted meanwhile: they are made again. */
+async function standing(known: Known, fx: Effects): Promise<Known> {
+  if (known.state.target.kind === "env") return known;
+  const present = await Promise.all(
+    Object.entries(known.state.placements).map(async ([name, placement]) => {
+      const namespace = await fx.clusters.get(name)?.namespace(placement.namespace);
+      return namespace?.uid === placement.uid ? [[name, placement] as const] : [];
+    }),
+  );
+  return { ...known, state: { ...known.state, placements: Object.fromEntries(present.flat()) } };
 }
 
 interface Application {
@@ -323,8 +333,7 @@ async function place(
   const cluster = fx.clusters.get(clusterName);
   if (cluster === undefined)
     throw new OutsideError({ code: "invalid", detail: `there is no cluster ${clusterName}`, retryable: false });
-  const { owner, repo } = splitRepo(state.repo);
-  const namespace = previewNamespaceName({ owner, repo, number: target.number });
+  const { namespace } = release;
   const object = previewNamespace({ templates: fx.templates, target, namespace });
   fx.log.info("create namespace", { namespace, cluster: clusterName, target: targetId(target) });
   const created = await cluster.create(object);

@@ -9,8 +9,8 @@ export type Focus =
 
 /** null: not a page of the board. */
 export function parseFocus(path: string): Focus | null {
-  if (path === "/" || /^\/[\w.-]+\/[\w.-]+$/.test(path)) return { kind: "newest" };
-  const [, kind, id = ""] = /^\/[\w.-]+\/[\w.-]+\/(pull|commit|runs)\/([0-9a-f]+)$/.exec(path) ?? [];
+  if (path === "/" || /^\/[a-z0-9][\w-]*\/[\w.-]+$/i.test(path)) return { kind: "newest" };
+  const [, kind, id = ""] = /^\/[\w-]+\/[\w.-]+\/(pull|commit|runs)\/([0-9a-f]+)$/.exec(path) ?? [];
   if (kind === "commit") return { kind, sha: id };
   if (kind === undefined || !/^\d+$/.test(id)) return null;
   return kind === "pull" ? { kind, number: Number(id) } : { kind: "run", id: Number(id) };

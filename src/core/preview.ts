@@ -71,6 +71,7 @@ export function decidePreview(seen: PreviewSeen): Decision {
       wanted,
       seen: { head: pull.head.sha, base: pull.base.ref },
       tombstone: null,
+      ...standing(seen),
       answers: [...seen.state.answers, ...commands.answers].slice(-5),
       open: wanted === seen.state.wanted ? seen.state.open : unended(seen.state),
       ...(commands.again ? { failed: null, expired: null } : {}),
@@ -208,6 +209,13 @@ function remove(seen: PreviewSeen, because: string): Decision {
 function adopted({ state, namespace, namespaceIsOurs }: PreviewSeen): TargetState["placements"] {
   if (namespace === null || !namespaceIsOurs || namespace.deletedAt !== null) return state.placements;
   return { default: { namespace: namespace.name, uid: namespace.uid, support: "" }, ...state.placements };
+}
+
+/** Of an open pull request: a namespace that is gone, or was made anew by somebody, is no place of ours, and nothing serves from it. */
+function standing({ state, namespace }: PreviewSeen): Pick<TargetState, "placements" | "live" | "url"> {
+  const { default: placement, ...others } = state.placements;
+  const { placements, live, url } = state;
+  return placement === undefined || placement.uid === namespace?.uid ? { placements, live, url } : { placements: others, live: null, url: null };
 }
 
 /** The wanted commit, if its status is still pending: a commit that is wanted no more gets a terminal state as well. */
