@@ -1,4 +1,4 @@
-import type { PodView, Workloads } from "../../src/core/cluster.ts";
+import type { EventView, PodView, Workloads } from "../../src/core/cluster.ts";
 import { ANNOTATION, type RepoId, type Target, targetId } from "../../src/core/names.ts";
 import type { Release, TargetState } from "../../src/core/state.ts";
 import type { World } from "../world.ts";
@@ -7,6 +7,7 @@ import type { World } from "../world.ts";
 const QUIET_MS = 5_000;
 const EVENTS_SINCE_MS = 15 * 60_000;
 const MOST_RELEASES = 12;
+const MOST_EVENTS = 40;
 
 /** Every target as Proa's record and the cluster have it: previews by number, then environments in the order of `.proa.yml`. */
 export function createTargetReader({ store, fx, repo, clock }: World) {
@@ -27,7 +28,7 @@ export function createTargetReader({ store, fx, repo, clock }: World) {
     if (kubernetes === undefined) return NOTHING;
     try {
       const [workloads, events] = await Promise.all([kubernetes.workloads(namespace), kubernetes.events(namespace, now - EVENTS_SINCE_MS)]);
-      return { workloads, events: events.slice(-40).reverse(), problem: null };
+      return { workloads, events: newestFirst(events).slice(0, MOST_EVENTS), problem: null };
     } catch (error) {
       return { ...NOTHING, problem: error instanceof Error ? error.message : String(error) };
     }
@@ -56,9 +57,11 @@ export function createTargetReader({ store, fx, repo, clock }: World) {
 
 interface Inside {
   readonly workloads: Workloads;
-  readonly events: readonly unknown[];
+  readonly events: readonly EventView[];
   readonly problem: string | null;
 }
+
+const newestFirst = (events: readonly EventView[]): EventView[] => events.toReversed().sort((a, b) => (b.lastAt ?? 0) - (a.lastAt ?? 0));
 
 const NOTHING: Inside = { workloads: { deployments: [], replicaSets: [], pods: [] }, events: [], problem: null };
 

@@ -22,6 +22,7 @@ import { repositoryRoutes } from "./routes/repositories.ts";
 import { ruleRoutes } from "./routes/rules.ts";
 import { statusRoutes } from "./routes/statuses.ts";
 import { openState } from "./state.ts";
+import { addRepository } from "./repository.ts";
 import { createWebhooks } from "./webhooks.ts";
 
 export type { Exchange, LocalGitHubOptions, Push } from "./hub.ts";
@@ -190,24 +191,8 @@ async function seedRepository(hub: Hub, seed: RepositorySeed): Promise<{ id: num
   const { state } = hub;
   const { owner, name, files, protect = [] } = seed;
   const now = hub.now();
-  const [installed] = state.list("installation", ({ account }) => account === owner);
-  const installation =
-    installed ?? state.put("installation", { id: state.nextId(), account: owner, suspendedAt: null, createdAt: now });
-  const known = hub.repository(owner, name);
-  if (known !== undefined) return { id: known.id, installationId: installation.id };
-
-  const dates = { createdAt: now, pushedAt: now };
-  const basics = {
-    owner,
-    name,
-    private: seed.private ?? false,
-    archived: false,
-    defaultBranch: "main",
-    formerNames: [],
-    forkOf: null,
-    nextNumber: 1,
-  };
-  const repo = state.put("repo", { id: state.nextId(), ...basics, ...dates });
+  const { repo, installation, isNew } = addRepository(hub, { owner, name, isPrivate: seed.private ?? false });
+  if (!isNew) return { id: repo.id, installationId: installation.id };
   const author = { name: owner, email: emailOf(hub, owner), at: now };
   const git = await hub.git(repo);
   const content = Object.entries(files).map(([path, text]) => ({ path, content: Buffer.from(text) }));

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { startWorld } from "./harness.ts";
-import { commentSays, live, previewNamespace, short, statusIs } from "./races-support.ts";
+import { commentSays, holdBack, live, previewNamespace, short } from "./races-support.ts";
 
 test("race 1: a pull request closed while its preview rolls out ends without a preview", async (t) => {
   const shop = await startWorld(t);
@@ -34,15 +34,16 @@ test("race 14: a pull request reopened while its namespace is Terminating gets a
   const pull = await shop.person.openPullRequest({ branch: "lamp" });
   await live(shop, pull.sha, "preview");
   const former = (await shop.namespace(previewNamespace(1)))?.metadata?.uid;
+  const letGo = await holdBack(shop, previewNamespace(1));
   await shop.person.close(1);
-  await shop.until(async () => (await shop.namespace(previewNamespace(1)))?.metadata?.deletionTimestamp, "the namespace is Terminating", { stepMs: 0 });
+  await commentSays(shop, 1, "Preview is being removed");
   await shop.person.reopen(1);
-  await shop.until(async () => (await shop.comment(1))?.includes("recreating") || (await shop.namespace(previewNamespace(1))) === null, "it is being recreated");
-  await shop.until(async () => (await shop.status(pull.sha, "proa/preview"))?.state === "success", "the preview is back");
+  await commentSays(shop, 1, "recreating: waiting for the former namespace");
+  await letGo();
+  await live(shop, pull.sha, "preview");
   await shop.quiet();
 
-  const now = await shop.namespace(previewNamespace(1));
-  expect(now?.metadata?.uid).not.toBe(former);
+  expect((await shop.namespace(previewNamespace(1)))?.metadata?.uid).not.toBe(former);
   expect(await shop.comment(1)).toContain("Preview is ready");
   expect((await shop.visit("pr-1.shop.localhost", "/version")).body).toContain(pull.sha);
 });

@@ -143,3 +143,14 @@ export async function statusIs(journey: Journey, sha: string, context: string, s
 export const live = (journey: Journey, sha: string, environment: string): Promise<string> => statusIs(journey, sha, `proa/${environment}`, "success");
 
 export const short = (sha: string): string => sha.slice(0, 7);
+
+/** Puts something into a namespace that keeps it Terminating until the answered function is called. */
+export async function holdBack(journey: Journey, namespace: string): Promise<() => Promise<void>> {
+  const { core } = kubectl(journey);
+  const name = "held-back";
+  await core.createNamespacedConfigMap({ namespace, body: { metadata: { name, finalizers: ["example.com/backup"] } } });
+  return async () => {
+    const { metadata } = await core.readNamespacedConfigMap({ namespace, name });
+    await core.replaceNamespacedConfigMap({ namespace, name, body: { metadata: { ...metadata, finalizers: [] } } });
+  };
+}

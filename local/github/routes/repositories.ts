@@ -1,6 +1,8 @@
 import { atLeast, loginOf, roleOf } from "../auth.ts";
 import { type Answer, invalid, type Json, ok, Refusal } from "../http.ts";
-import { type RepoCall, repoRoute, type Route, route } from "../router.ts";
+import { parseRepoName } from "../../../src/core/names.ts";
+import { addRepository } from "../repository.ts";
+import { type Call, type RepoCall, repoRoute, type Route, route } from "../router.ts";
 import { accountJson, fullRepositoryJson } from "../serialize.ts";
 import type { Permission } from "../state.ts";
 
@@ -9,11 +11,23 @@ export const repositoryRoutes: readonly Route[] = [
   repoRoute("PATCH ", "administration:write", updateRepository),
   repoRoute("POST /forks", "contents:read", fork),
   repoRoute("GET /collaborators/{login}/permission", "metadata:read", permissionOf),
+  route("POST /user/repos", "user", (call) => createRepository(call, loginOf(call.hub, call.viewer))),
+  route("POST /orgs/{owner}/repos", "user", (call) => createRepository(call, call.params["owner"] ?? "")),
   route("GET /user", "user", ({ hub, viewer }) =>
     ok(privateUserJson(accountJson(hub, loginOf(hub, viewer)), hub.now())),
   ),
   route("GET /rate_limit", "anyone", ({ hub, viewer }) => ok(hub.limits.overview(viewer))),
 ];
+
+/** Empty until its first push, which names the default branch here as `main` whatever the account prefers. */
+function createRepository({ hub, body, viewer }: Call, owner: string): Answer {
+  const name = body.text("name") ?? "";
+  if (parseRepoName(`${owner}/${name}`) === null) throw invalid("Repository", "name", "invalid");
+  if (hub.repository(owner, name) !== undefined)
+    throw invalid("Repository", "name", "custom", "name already exists on this account");
+  const { repo } = addRepository(hub, { owner, name, isPrivate: body.flag("private") ?? false });
+  return { status: 201, body: fullRepositoryJson(hub, repo, viewer) };
+}
 
 /** Renaming keeps the old name as a redirect. */
 function updateRepository({ hub, repo, body, viewer }: RepoCall): Answer {
