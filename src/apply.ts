@@ -44,13 +44,13 @@ export async function applyRelease(
   const support = release.objects.filter(({ kind }) => kind !== "Deployment");
   const fingerprint = hash(stable(support));
   if (placement.support !== fingerprint) {
-    for (const object of support) {
-      const refused = await applySupport(object, cluster, log);
-      if (refused !== null) return { kind: "refused", because: refused };
-    }
+    const isNew = placement.support === "";
+    const refused = await Promise.all(support.map((object) => applySupport(object, { isNew, cluster, log })));
+    const first = refused.find((because) => because !== null);
+    if (first !== undefined) return { kind: "refused", because: first };
   }
   if (secret !== null) {
-    const refused = await applySupport(secret, cluster, log);
+    const refused = await applySupport(secret, { isNew: false, cluster, log });
     if (refused !== null) return { kind: "refused", because: refused };
   }
   const known = new Map(workloads?.deployments.map((deployment) => [deployment.name, deployment]));
@@ -69,16 +69,20 @@ export async function applyRelease(
   return { kind: "applied", expectations, placement: { ...placement, support: fingerprint } };
 }
 
-async function applySupport(object: KubeObject, cluster: Kubernetes, log: Log): Promise<string | null> {
+/** null: it stands. In a new namespace a POST is enough; what is there already is applied, which takes a read and a write. */
+async function applySupport(
+  object: KubeObject,
+  { isNew, cluster, log }: { isNew: boolean; cluster: Kubernetes; log: Log },
+): Promise<string | null> {
   const name = `${object.kind} ${object.metadata.name}`;
-  log.info("apply", { cluster: cluster.cluster, object: name, namespace: object.metadata.namespace });
+  const fields = { cluster: cluster.cluster, object: name, namespace: object.metadata.namespace };
+  log.info("apply", fields);
+  if (isNew && (await cluster.create(object)).kind === "created") {
+    log.info("applied", { ...fields, result: "created" });
+    return null;
+  }
   const result = await cluster.apply(object);
-  log.info("applied", {
-    cluster: cluster.cluster,
-    object: name,
-    namespace: object.metadata.namespace,
-    result: result.kind,
-  });
+  log.info("applied", { ...fields, result: result.kind });
   switch (result.kind) {
     case "applied":
       return null;

@@ -3,7 +3,7 @@ import type { KnownTarget } from "./adapters/store.ts";
 import { CONFIG_PATH } from "./core/changes.ts";
 import type { Verdict } from "./core/checks.ts";
 import type { EnvironmentConfig, RepoConfig } from "./core/config.ts";
-import type { Candidate, EnvironmentSeen, Relation, Source } from "./core/environment.ts";
+import { type Candidate, type EnvironmentSeen, type Relation, rollbackTo, type Source } from "./core/environment.ts";
 import { judgeChecks, judgeEnvironmentCommit } from "./core/gate.ts";
 import type { Commit } from "./core/github.ts";
 import { LABEL, type Millis, type RepoName, type Sha, short, type Target } from "./core/names.ts";
@@ -37,11 +37,12 @@ export async function gatherEnvironment(
 ): Promise<EnvironmentSeen> {
   const { repo } = state;
   const github = fx.github.installation(state.installation);
+  const back = rollbackTo(state);
   const [repository, commands, meta, previous] = await Promise.all([
     github.repository(repo),
     permissions(known, repo, github),
     fx.store.repo(target.repoId),
-    state.previous === null ? null : fx.store.release(target, state.previous.rev),
+    back === null ? null : fx.store.release(target, back.rev),
   ]);
   const now = fx.clock.now();
   const base = {
@@ -55,9 +56,12 @@ export async function gatherEnvironment(
   };
   const nothing = (because: string) => ({ kind: "nothing", because }) as const;
   if (repository === null)
-    return { ...base, config: { problems: [] }, env: null, source: nothing(`GitHub did not show ${repo}`) };
+    return { ...base, config: { problems: [], sha: null }, env: null, source: nothing(`GitHub did not show ${repo}`) };
   const config = read(await github.file(repo, CONFIG_PATH, repository.defaultBranch), repository.defaultBranch);
-  if ("problems" in config) return { ...base, config, env: null, source: nothing(".proa.yml cannot be read") };
+  if ("problems" in config) {
+    const sha = (await github.branch(repo, repository.defaultBranch))?.sha ?? null;
+    return { ...base, config: { ...config, sha }, env: null, source: nothing(".proa.yml cannot be read") };
+  }
   const env = config.config.environments.find(({ name }) => name === target.environment) ?? null;
   if (env === null) return { ...base, config, env, source: nothing(".proa.yml has no such environment") };
 

@@ -2,7 +2,7 @@ import type { GitHub } from "./adapters/github.ts";
 import type { KnownTarget, Slots } from "./adapters/store.ts";
 import { changedServices, CONFIG_PATH } from "./core/changes.ts";
 import type { Verdict } from "./core/checks.ts";
-import type { Workloads } from "./core/cluster.ts";
+import type { NamespaceView, Workloads } from "./core/cluster.ts";
 import type { ConfigProblem, RepoConfig } from "./core/config.ts";
 import { defaultConfig } from "./core/config-defaults.ts";
 import { mergeHeadConfig } from "./core/config-merge.ts";
@@ -23,7 +23,8 @@ export type PreviewTarget = Extract<Target, { kind: "preview" }>;
 export interface PreviewGathered {
   readonly seen: PreviewSeen;
   readonly slots: Slots;
-  readonly workloads: Workloads | null;
+  /** By cluster; null: there is no namespace to read. */
+  readonly workloads: ReadonlyMap<string, Workloads> | null;
 }
 
 type ConfigSeen = PreviewSeen["config"];
@@ -43,7 +44,8 @@ export async function gatherPreview(
   const { repo } = state;
   const github = fx.github.installation(state.installation);
   // Where it is, if it is anywhere: the repository may have had another name then.
-  const name = state.placements["default"]?.namespace ?? previewNamespaceName({ ...splitRepo(repo), number: target.number });
+  const name =
+    state.placements["default"]?.namespace ?? previewNamespaceName({ ...splitRepo(repo), number: target.number });
   const cluster = fx.clusters.get("default");
   const guess = state.seen === null ? null : { head: hinted ?? state.seen.head, base: state.seen.base };
   const guessed = guess === null ? null : gate(guess.head, guess.base, state.live?.sha ?? null);
@@ -63,12 +65,13 @@ export async function gatherPreview(
   // A guess that fails must not fail the gather before the pull request itself was read.
   guessed?.catch(() => undefined);
 
-  const [pull, commands, slots, meta, namespace] = await Promise.all([
+  const [pull, commands, slots, meta, namespace, placed] = await Promise.all([
     github.pullRequest(repo, target.number),
     permissions(known, repo, github),
     fx.store.slots(target.repoId),
     fx.store.repo(target.repoId),
     cluster?.namespace(name) ?? null,
+    state.placements["default"] === undefined ? null : (cluster?.workloads(name) ?? null),
   ]);
   const now = fx.clock.now();
   const base = {
@@ -82,19 +85,22 @@ export async function gatherPreview(
     repositoryActive: meta?.active ?? true,
   } as const;
   const slot = slotOf(target.number, slots, Number.POSITIVE_INFINITY);
-  const namespaceIsOurs =
-    namespace !== null &&
-    namespace.labels[LABEL.repositoryId] === `${target.repoId}` &&
-    namespace.labels[LABEL.pullRequest] === `${target.number}`;
-  const workloads =
-    namespaceIsOurs && !namespace.deletedAt ? ((await cluster?.workloads(namespace.name)) ?? null) : null;
+  const namespaceIsOurs = namespace !== null && isOurs(namespace, target);
+  const standing =
+    namespaceIsOurs && !namespace.deletedAt ? (placed ?? (await cluster?.workloads(name)) ?? null) : null;
+  const workloads = standing === null ? null : new Map([["default", standing]]);
 
   if (pull === null || pull.state === "closed") {
     return { seen: { ...base, ...NOTHING_READ, slot, namespaceIsOurs }, slots, workloads };
   }
   const isUp = namespace !== null && namespace.uid === state.placements["default"]?.uid;
   const live = isUp ? (state.live?.sha ?? null) : null;
-  const useGuess = guess !== null && guessed !== null && guess.head === pull.head.sha && guess.base === pull.base.ref && live === (state.live?.sha ?? null);
+  const useGuess =
+    guess !== null &&
+    guessed !== null &&
+    guess.head === pull.head.sha &&
+    guess.base === pull.base.ref &&
+    live === (state.live?.sha ?? null);
   const { config, checks, rules } = useGuess ? await guessed : await gate(pull.head.sha, pull.base.ref, live);
   if ("problems" in config)
     return { seen: { ...base, ...NOTHING_READ, config, slot, namespaceIsOurs }, slots, workloads };
@@ -120,6 +126,10 @@ export async function gatherPreview(
   const images = await previewImages({ target, pull, config: config.config, repo, github }, fx);
   return { ...settled, seen: { ...settled.seen, config: { ...config, notes }, verdict, images } };
 }
+
+/** Made by us for exactly this pull request, by its labels. */
+export const isOurs = ({ labels }: NamespaceView, { repoId, number }: PreviewTarget): boolean =>
+  labels[LABEL.repositoryId] === `${repoId}` && labels[LABEL.pullRequest] === `${number}`;
 
 /** `.proa.yml` of the base branch, with what the head may say about its own preview. */
 export async function previewConfig(

@@ -38,9 +38,9 @@ export async function handle(message: Message, fx: Effects): Promise<void> {
   }
 }
 
-async function fanOut(topic: string, { because }: CommitMessage | ImageMessage, fx: Effects): Promise<void> {
+async function fanOut(topic: string, { because, delivery }: CommitMessage | ImageMessage, fx: Effects): Promise<void> {
   for (const { target, installation, repo } of await fx.store.waiters(topic))
-    await look(target, { installation, repo, because }, fx);
+    await look(target, { installation, repo, because, delivery }, fx);
 }
 
 /**
@@ -138,7 +138,12 @@ async function installationChanged(message: InstallationMessage, fx: Effects): P
   )) {
     const change = message.repositories.find(({ id }) => id === meta.id)?.change;
     const active = message.change === "active" && change !== "removed";
-    if (active !== meta.active) await fx.store.putRepo({ ...meta, active });
+    if (active === meta.active) continue;
+    await fx.store.putRepo({ ...meta, active });
+    if (!active) continue;
+    // What stood still meanwhile waits for no event of its own.
+    for (const target of await fx.store.targetsOf(meta.id))
+      await look(target, { installation: meta.installation, repo: meta.name, because: message.because }, fx);
   }
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { dedupId } from "./core/event.ts";
 import type { LookMessage } from "./core/message.ts";
 import { type Target, targetId } from "./core/names.ts";
 import type { Effects } from "./effects.ts";
@@ -6,11 +7,10 @@ import type { Effects } from "./effects.ts";
 /** Enqueues a look at a target, from inside: a hint like any other. */
 export async function look(
   target: Target,
-  from: Pick<LookMessage, "installation" | "repo" | "because">,
+  from: Pick<LookMessage, "installation" | "repo" | "because"> & { readonly delivery?: string },
   fx: Pick<Effects, "queue" | "clock">,
 ): Promise<void> {
-  const delivery = `proa-${randomUUID()}`;
-  const { installation, repo, because } = from;
+  const { installation, repo, because, delivery = `proa-${randomUUID()}` } = from;
   const message: LookMessage = {
     v: 1,
     kind: "look",
@@ -22,5 +22,6 @@ export async function look(
     repo,
     because,
   };
-  await fx.queue.send(message, targetId(target), delivery);
+  // A delivery that named the target itself and also fans out to it is one look: the id is the same.
+  await fx.queue.send(message, targetId(target), dedupId(message));
 }

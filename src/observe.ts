@@ -22,20 +22,24 @@ interface Given {
   readonly judgement: Judgement;
 }
 
-/** After one look: the record as written, and the rollback that is to follow, if any. */
-export interface Observed {
+/**
+ * A rollback that is to follow. Nothing of it is written yet: the failure and its hold go into the same transaction that claims
+ * the rollback's revision, so that a process that dies in between leaves the failed rollout to be judged again, never half a rollback.
+ */
+export interface Rollback {
+  readonly plan: DeployPlan;
   readonly known: Known;
-  readonly rollback: DeployPlan | null;
+  readonly holds: Settled["holds"];
 }
 
 /**
- * One look at a rollout in progress: reads its workloads only, judges them, and writes what follows. Logs and events are fetched
- * on failure alone. When it has ended, the targets that depend on this one look again.
+ * One look at a rollout in progress: reads its workloads only, judges them, and writes what follows, unless that is a rollback.
+ * Logs and events are fetched on failure alone. When it has ended, the targets that depend on this one look again.
  */
-export async function observe(known: Known, given: Given | null, fx: Effects): Promise<Observed> {
+export async function observe(known: Known, given: Given | null, fx: Effects): Promise<Rollback | null> {
   const { state } = known;
   const { rollout, target } = state;
-  if (rollout === null) return { known, rollback: null };
+  if (rollout === null) return null;
   const release = given?.release ?? (await fx.store.release(target, rollout.rev));
   if (release === null) throw new Error(`${targetId(target)}: revision ${rollout.rev} has no release`);
   const seen = given === null ? await readWorkloads(rollout, release, fx) : new Map<string, Workloads>();
@@ -54,30 +58,17 @@ export async function observe(known: Known, given: Given | null, fx: Effects): P
     because: judgement.because,
   });
 
-  const saved = await record(known, settled.next, settled.follow.kind === "rollback" ? null : settled.wakeInMs, fx, {
-    holds: { put: settled.holds, remove: [] },
-  });
-  return follow(saved, settled, fx);
-}
-
-async function follow(known: Known, settled: Settled, fx: Effects): Promise<Observed> {
-  const { state } = known;
-  switch (settled.follow.kind) {
-    case "wait":
-      return { known, rollback: null };
-    case "rollback": {
-      const to = await fx.store.release(state.target, settled.follow.to);
-      if (to === null)
-        throw new Error(
-          `${targetId(state.target)}: the release to go back to, ${settled.follow.to}, is not in the store`,
-        );
-      return { known, rollback: rollbackPlan(to, `rolling back to ${short(to.sha)}`, "proa") };
-    }
-    case "done": {
-      await wakeFollowers(state, fx);
-      return { known, rollback: null };
-    }
+  const { next, holds, follow } = settled;
+  if (follow.kind === "rollback") {
+    const to = await fx.store.release(target, follow.to);
+    if (to === null)
+      throw new Error(`${targetId(target)}: the release to go back to, ${follow.to}, is not in the store`);
+    const plan = rollbackPlan(to, `rolling back to ${short(to.sha)}`, "proa");
+    return { plan, known: { ...known, state: next }, holds };
   }
+  const saved = await record(known, next, settled.wakeInMs, fx, { holds: { put: holds, remove: [] } });
+  if (follow.kind === "done") await wakeFollowers(saved.state, fx);
+  return null;
 }
 
 /** Environments of the same repository look again: one of them may take its releases from this one. */

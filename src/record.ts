@@ -2,11 +2,17 @@ import type { KnownTarget, Save } from "./adapters/store.ts";
 import { hash, stable } from "./core/hash.ts";
 import type { Millis } from "./core/names.ts";
 import type { TargetState } from "./core/state.ts";
-import { surfaces } from "./core/words.ts";
+import { outstanding, type Surface, surfaces } from "./core/words.ts";
 import type { Effects } from "./effects.ts";
 
 /** SQS delays a message by at most this; a later wake is the overdue sweep's. */
 const LONGEST_TICK_MS = 15 * 60_000;
+
+/** A comment on something that is under way is read by nobody within seconds, and each of its versions is a write. */
+const PASSING_COMMENT_MS = 4_000;
+
+const patience = ({ kind }: Surface, { phase }: TargetState): Millis =>
+  kind === "comment" && (phase === "waiting" || phase === "rolling" || phase === "baking") ? PASSING_COMMENT_MS : 0;
 
 /** Another worker wrote the target first: whatever we were about to do, it looks at the same world and does it. */
 export class Conflict extends Error {
@@ -23,20 +29,22 @@ export async function record(
   next: TargetState,
   wakeInMs: Millis | null,
   fx: Effects,
-  extra: Omit<Save, "known" | "next" | "surfaces" | "now"> = {},
+  extra: Omit<Save, "known" | "next" | "surfaces"> = {},
 ): Promise<KnownTarget & { readonly state: TargetState }> {
   const now = fx.clock.now();
   const wakes = wakeInMs === null ? next.wakes : next.wakes + 1;
   const wanted = surfaces(next);
   const told = Object.fromEntries(wanted.map((surface) => [surface.key, hash(stable(surface))]));
-  const news = wanted.filter(({ key }) => told[key] !== next.told[key]);
+  const news = wanted
+    .filter(({ key }) => told[key] !== next.told[key])
+    .map((surface) => ({ surface, notBefore: now + patience(surface, next) }));
   const wake = wakeInMs === null ? null : { n: wakes, dueAt: now + wakeInMs };
-  const state: TargetState = { ...next, wake, wakes, told };
+  const state: TargetState = { ...next, ...outstanding(next), wake, wakes, told };
 
-  const saved = await fx.store.save({ ...extra, known, next: state, surfaces: news, now });
+  const saved = await fx.store.save({ ...extra, known, next: state, surfaces: news });
   if (saved.kind === "conflict") throw new Conflict();
   if (wake !== null && wakeInMs !== null && wakeInMs <= LONGEST_TICK_MS)
     await fx.queue.tick(state.target, wake.n, wakeInMs);
-  if (news.length > 0) await fx.queue.report(state.installation, 0);
+  for (const delay of new Set(news.map(({ notBefore }) => notBefore - now))) await fx.queue.report(state.installation, delay);
   return { ...saved.known, state };
 }

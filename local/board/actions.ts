@@ -3,6 +3,7 @@ import { type Variant, variants } from "../seed/variants.ts";
 import type { World } from "../world.ts";
 import type { BoardGitHub } from "./github.ts";
 import { pushVersion } from "./push.ts";
+import { Refused } from "./refused.ts";
 
 export interface Done {
   /** A sentence for the person who pressed the button. */
@@ -22,7 +23,10 @@ export const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
       const { branch, title } = await pushVersion({ ...remote(world), branch: null, variant: variant(input) });
       const body = "Opened from the board.";
       const { data } = await person.pulls.create({ ...shop, title, body, head: branch, base: "main" });
-      return { said: `Pull request #${data.number} is open. Its tests run now, and its preview follows.`, go: new URL(data.html_url).pathname };
+      return {
+        said: `Pull request #${data.number} is open. Its tests run now, and its preview follows.`,
+        go: new URL(data.html_url).pathname,
+      };
     },
   ],
   [
@@ -39,6 +43,9 @@ export const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
     "merge",
     async (input, { github: { person, shop } }) => {
       const number = input.at("number").integer();
+      const { data } = await person.pulls.get({ ...shop, pull_number: number });
+      if (data.mergeable === false)
+        throw new Refused(422, `#${number} conflicts with main. Push a version: that brings the branch up to date.`);
       await person.pulls.merge({ ...shop, pull_number: number });
       return { said: `Merged #${number}. Staging gets it next, then production.` };
     },
@@ -78,7 +85,10 @@ export const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ],
 ]);
 
-const remote = ({ url, repo, secrets }: World) => ({ gitUrl: `${url}/git/${repo.owner}/${repo.name}.git`, token: secrets.token });
+const remote = ({ url, repo, secrets }: World) => ({
+  gitUrl: `${url}/git/${repo.owner}/${repo.name}.git`,
+  token: secrets.token,
+});
 
 const variant = (input: Field): Variant => input.at("variant").oneOf(...(Object.keys(variants) as Variant[]));
 

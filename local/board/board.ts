@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Field } from "../../src/adapters/github-field.ts";
+import { Field, MalformedReply } from "../../src/adapters/github-field.ts";
 import { parseTargetId } from "../../src/core/names.ts";
 import { readBody } from "../github/http.ts";
 import type { World } from "../world.ts";
 import { ACTIONS } from "./actions.ts";
 import { parseFocus } from "./conversation.ts";
 import { createBoardGitHub } from "./github.ts";
+import { Refused } from "./refused.ts";
 import { createSnapshots } from "./snapshot.ts";
 
 const PAGE: Readonly<Record<string, string>> = {
@@ -20,7 +21,8 @@ const PAGE: Readonly<Record<string, string>> = {
 
 /** Everything on the page is ours; what logs and comments hold can neither run nor load anything. */
 const HEADERS = {
-  "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   "cache-control": "no-store",
@@ -39,15 +41,18 @@ export function createBoard(world: World): (req: IncomingMessage, res: ServerRes
     const { pathname, searchParams } = new URL(req.url ?? "/", world.url);
     try {
       // A name of somebody else's that resolves to this machine would make their page same-origin with ours.
-      if (!isThisMachine(req.headers.host)) throw new Refused(403, "The board answers at localhost and 127.0.0.1 only.");
+      if (!isThisMachine(req.headers.host))
+        throw new Refused(403, "The board answers at localhost and 127.0.0.1 only.");
       if (req.method === "POST") return json(res, 200, await act(pathname, req));
       if (req.method !== "GET" && req.method !== "HEAD") throw new Refused(405, "The board knows GET and POST.");
       if (parseFocus(pathname) !== null) return file(res, "index.html");
       const [, folder, ...rest] = pathname.split("/");
       const name = rest.join("/");
-      if (folder === "_board" && name === "state") return json(res, 200, await snapshots.take(parseFocus(searchParams.get("at") ?? "/") ?? { kind: "newest" }));
+      if (folder === "_board" && name === "state")
+        return json(res, 200, await snapshots.take(parseFocus(searchParams.get("at") ?? "/") ?? { kind: "newest" }));
       if (folder === "_board" && name === "events") return watch.join(res);
-      if (folder === "_board" && name === "log") return send(res, 200, "text/plain; charset=utf-8", await log(searchParams));
+      if (folder === "_board" && name === "log")
+        return send(res, 200, "text/plain; charset=utf-8", await log(searchParams));
       if (folder === "_board" && PAGE[name] !== undefined) return file(res, name);
       throw new Refused(404, `There is nothing at ${pathname}.`);
     } catch (error) {
@@ -60,7 +65,10 @@ export function createBoard(world: World): (req: IncomingMessage, res: ServerRes
     if (!isOwnPage(req)) throw new Refused(403, "Only the board's own page may press its buttons.");
     const action = ACTIONS.get(pathname.replace(/^\/_board\/actions\//, ""));
     if (action === undefined) throw new Refused(404, `There is no action at ${pathname}.`);
-    const done = await action(new Field(JSON.parse(String(await readBody(req))) as unknown, "the page's request"), { world, github });
+    const done = await action(new Field(JSON.parse(String(await readBody(req))) as unknown, "the page's request"), {
+      world,
+      github,
+    });
     github.forget();
     watch.changed();
     return done;
@@ -69,10 +77,15 @@ export function createBoard(world: World): (req: IncomingMessage, res: ServerRes
   async function log(query: URLSearchParams): Promise<string> {
     const target = parseTargetId(query.get("target"));
     const cluster = query.get("cluster") ?? "";
-    const namespace = target === null ? undefined : (await world.store.load(target)).state?.placements[cluster]?.namespace;
+    const namespace =
+      target === null ? undefined : (await world.store.load(target)).state?.placements[cluster]?.namespace;
     if (namespace === undefined) throw new Refused(404, "Nothing is deployed there.");
     const options = { previous: query.get("previous") === "true", lines: LOG_LINES };
-    return (await world.fx.clusters.get(cluster)?.logs(namespace, query.get("pod") ?? "", query.get("container") ?? "", options)) ?? "";
+    return (
+      (await world.fx.clusters
+        .get(cluster)
+        ?.logs(namespace, query.get("pod") ?? "", query.get("container") ?? "", options)) ?? ""
+    );
   }
 }
 
@@ -111,15 +124,8 @@ function createWatch({ clock }: World, mark: () => Promise<string>) {
   };
 }
 
-class Refused extends Error {
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-const isThisMachine = (host: string | undefined): boolean => /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i.test(host ?? "");
+const isThisMachine = (host: string | undefined): boolean =>
+  /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i.test(host ?? "");
 
 /** A browser always says where a POST comes from; what says nothing is not our page. */
 function isOwnPage({ headers }: IncomingMessage): boolean {
@@ -129,14 +135,20 @@ function isOwnPage({ headers }: IncomingMessage): boolean {
 
 function explain(error: unknown): { status: number; sentence: string } {
   if (error instanceof Refused) return { status: error.status, sentence: error.message };
-  const { status, message } = error instanceof Error ? (error as Error & { status?: unknown }) : { status: undefined, message: String(error) };
-  const sentence = typeof status === "number" ? `GitHub refused (${status}): ${message.replace(/ - https:\S+$/, "")}.` : `That did not work: ${message}`;
-  return { status: typeof status === "number" && status < 500 ? 422 : 500, sentence: sentence.replace(/\.\.$/, ".") };
+  // Octokit's error, whose class is in a package of Octokit's own.
+  if (error instanceof Error && "status" in error) {
+    const reason = error.message.replace(/ - https:\S+$/, "").replace(/\.$/, "");
+    return { status: 422, sentence: `GitHub refused (${String(error.status)}): ${reason}.` };
+  }
+  const sentence = `That did not work: ${error instanceof Error ? error.message : String(error)}`;
+  return { status: error instanceof MalformedReply || error instanceof SyntaxError ? 400 : 500, sentence };
 }
 
-const file = (res: ServerResponse, name: string): void => send(res, 200, PAGE[name] ?? "text/plain", readFileSync(new URL(`page/${name}`, import.meta.url)));
+const file = (res: ServerResponse, name: string): void =>
+  send(res, 200, PAGE[name] ?? "text/plain", readFileSync(new URL(`page/${name}`, import.meta.url)));
 
-const json = (res: ServerResponse, status: number, body: unknown): void => send(res, status, "application/json", JSON.stringify(body));
+const json = (res: ServerResponse, status: number, body: unknown): void =>
+  send(res, status, "application/json", JSON.stringify(body));
 
 function send(res: ServerResponse, status: number, type: string, body: string | Buffer): void {
   res.writeHead(status, { ...HEADERS, "content-type": type }).end(body);

@@ -20,7 +20,10 @@ export function parseFocus(path: string): Focus | null {
 export async function readConversation(github: BoardGitHub, focus: Focus) {
   const { person, shop } = github;
   const listed = await github.read("pulls", () => person.pulls.list({ ...shop, state: "all", per_page: 50 }));
-  const run = focus.kind === "run" ? await github.read(`run/${focus.id}`, () => person.checks.get({ ...shop, check_run_id: focus.id })) : null;
+  const run =
+    focus.kind === "run"
+      ? await github.read(`run/${focus.id}`, () => person.checks.get({ ...shop, check_run_id: focus.id }))
+      : null;
   const asked = focus.kind === "commit" ? focus.sha : (run?.head_sha ?? null);
   const chosen =
     focus.kind === "pull"
@@ -49,11 +52,24 @@ async function readPull({ read, person, shop }: BoardGitHub, number: number) {
   const pull = await read(`pull/${number}`, () => person.pulls.get({ ...shop, pull_number: number }));
   const { title, state, merged, draft, mergeable, head, base, user, merge_commit_sha } = pull;
   const merge = merged ? merge_commit_sha : null;
-  return { number, title, state: merged ? "merged" : state, draft, mergeable, branch: head.ref, sha: head.sha, base: base.ref, author: user.login, merge };
+  return {
+    number,
+    title,
+    state: merged ? "merged" : state,
+    draft,
+    mergeable,
+    branch: head.ref,
+    sha: head.sha,
+    base: base.ref,
+    author: user.login,
+    merge,
+  };
 }
 
 async function readComments({ read, person, shop }: BoardGitHub, number: number) {
-  const comments = await read(`comments/${number}`, () => person.issues.listComments({ ...shop, issue_number: number, per_page: 100 }));
+  const comments = await read(`comments/${number}`, () =>
+    person.issues.listComments({ ...shop, issue_number: number, per_page: 100 }),
+  );
   return comments.map(({ id, body = "", user, updated_at, reactions }) => {
     const { "+1": up = 0, "-1": down = 0 } = reactions ?? {};
     return { id, body, author: user?.login ?? "ghost", at: updated_at, up, down };
@@ -67,7 +83,13 @@ async function readCommit(github: BoardGitHub, ref: string) {
     read(`status/${ref}`, () => person.repos.getCombinedStatusForRef({ ...shop, ref, per_page: 100 })),
     read(`runs/${ref}`, () => person.checks.listForRef({ ...shop, ref, per_page: 100 })),
   ]);
-  const statuses = combined.statuses.map(({ context, state, description, target_url, updated_at }) => ({ context, state, description, url: target_url, at: updated_at }));
+  const statuses = combined.statuses.map(({ context, state, description, target_url, updated_at }) => ({
+    context,
+    state,
+    description,
+    url: target_url,
+    at: updated_at,
+  }));
   return {
     sha: commit.sha,
     message: commit.commit.message,
@@ -79,10 +101,23 @@ async function readCommit(github: BoardGitHub, ref: string) {
 
 type RunJson = Awaited<ReturnType<BoardGitHub["person"]["checks"]["listForRef"]>>["data"]["check_runs"][number];
 
-async function readRun({ read, person, shop }: BoardGitHub, { id, name, status, conclusion, output, app, completed_at }: RunJson) {
+async function readRun(
+  { read, person, shop }: BoardGitHub,
+  { id, name, status, conclusion, output, app, completed_at }: RunJson,
+) {
   const [annotations, buttons] = await Promise.all([
-    output.annotations_count === 0 ? [] : read(`annotations/${id}`, () => person.checks.listAnnotations({ ...shop, check_run_id: id })),
-    app?.slug === "ci" ? [] : read(`buttons/${id}`, () => person.request("GET /repos/{owner}/{repo}/check-runs/{id}/actions", { ...shop, id }) as Promise<{ data: Button[] }>),
+    output.annotations_count === 0
+      ? []
+      : read(`annotations/${id}`, () => person.checks.listAnnotations({ ...shop, check_run_id: id })),
+    app?.slug === "ci"
+      ? []
+      : read(
+          `buttons/${id}`,
+          () =>
+            person.request("GET /repos/{owner}/{repo}/check-runs/{id}/actions", { ...shop, id }) as Promise<{
+              data: Button[];
+            }>,
+        ),
   ]);
   return {
     id,

@@ -27,7 +27,12 @@ const run = promisify(execFile);
  * One version in one commit, with git, as a developer would: GitHub's contents API makes a commit and a push for every file.
  * A branch that fell behind is first brought up to date, so that it can be merged.
  */
-export async function pushVersion({ gitUrl, token, branch, variant }: VersionPush): Promise<{ branch: string; title: string }> {
+export async function pushVersion({
+  gitUrl,
+  token,
+  branch,
+  variant,
+}: VersionPush): Promise<{ branch: string; title: string }> {
   const dir = await mkdtemp(join(tmpdir(), "proa-push-"));
   const identity = ["user.name=maintainer", "user.email=maintainer@users.noreply.localhost", "commit.gpgSign=false"];
   const header = `http.extraHeader=Authorization: Basic ${Buffer.from(`x-access-token:${token}`).toString("base64")}`;

@@ -4,7 +4,7 @@ import { type Focus, readConversation } from "./conversation.ts";
 import type { BoardGitHub } from "./github.ts";
 import { createTargetReader } from "./targets.ts";
 
-const MOST_DEPLOYMENTS = 12;
+const MOST_DEPLOYMENTS = 10;
 const MOST_DELIVERIES = 30;
 
 /** The whole page in one answer. `mark` changes whenever another answer may come out. */
@@ -22,7 +22,15 @@ export function createSnapshots(world: World, github: BoardGitHub) {
       ]);
       const { owner, name } = world.repo;
       const repo = { owner, name, clone: `${world.url}/git/${owner}/${name}.git` };
-      return { now: world.clock.nowMs(), repo, ...conversation, ...targets, environmentNames: environments, deployments, deliveries };
+      return {
+        now: world.clock.nowMs(),
+        repo,
+        ...conversation,
+        ...targets,
+        environmentNames: environments,
+        deployments,
+        deliveries,
+      };
     },
   };
 }
@@ -37,18 +45,40 @@ async function environmentNames({ read, person, shop }: BoardGitHub): Promise<st
 }
 
 async function readDeployments({ read, person, shop }: BoardGitHub) {
-  const deployments = await read("deployments", () => person.repos.listDeployments({ ...shop, per_page: MOST_DEPLOYMENTS }));
+  const deployments = await read("deployments", () =>
+    person.repos.listDeployments({ ...shop, per_page: MOST_DEPLOYMENTS }),
+  );
   return Promise.all(
     deployments.map(async ({ id, sha, environment, description, task, created_at }) => {
-      const statuses = await read(`deployment/${id}`, () => person.repos.listDeploymentStatuses({ ...shop, deployment_id: id }));
+      const statuses = await read(`deployment/${id}`, () =>
+        person.repos.listDeploymentStatuses({ ...shop, deployment_id: id }),
+      );
       const [latest] = statuses;
       const states = statuses.map(({ state }) => state).reverse();
-      return { id, sha, environment, description, task, at: created_at, state: latest?.state ?? "pending", states, url: latest?.environment_url ?? null };
+      return {
+        id,
+        sha,
+        environment,
+        description,
+        task,
+        at: created_at,
+        state: latest?.state ?? "pending",
+        states,
+        url: latest?.environment_url ?? null,
+      };
     }),
   );
 }
 
 async function readDeliveries({ app }: BoardGitHub) {
   const { data } = await app.apps.listWebhookDeliveries({ per_page: MOST_DELIVERIES });
-  return data.map(({ id, event, action, delivered_at, status_code, status, redelivery }) => ({ id, event, action, at: delivered_at, code: status_code, status, redelivery }));
+  return data.map(({ id, event, action, delivered_at, status_code, status, redelivery }) => ({
+    id,
+    event,
+    action,
+    at: delivered_at,
+    code: status_code,
+    status,
+    redelivery,
+  }));
 }

@@ -27,7 +27,10 @@ export function createTargetReader({ store, fx, repo, clock }: World) {
     const kubernetes = fx.clusters.get(cluster);
     if (kubernetes === undefined) return NOTHING;
     try {
-      const [workloads, events] = await Promise.all([kubernetes.workloads(namespace), kubernetes.events(namespace, now - EVENTS_SINCE_MS)]);
+      const [workloads, events] = await Promise.all([
+        kubernetes.workloads(namespace),
+        kubernetes.events(namespace, now - EVENTS_SINCE_MS),
+      ]);
       return { workloads, events: newestFirst(events).slice(0, MOST_EVENTS), problem: null };
     } catch (error) {
       return { ...NOTHING, problem: error instanceof Error ? error.message : String(error) };
@@ -40,9 +43,19 @@ export function createTargetReader({ store, fx, repo, clock }: World) {
     const quiet = state.rollout === null && (state.phase === "live" || state.phase === "idle");
     const places = Object.entries(state.placements).sort(([a], [b]) => (a < b ? -1 : 1));
     const clusters = await Promise.all(
-      places.map(async ([cluster, { namespace }]) => clusterView({ cluster, namespace }, await inside(cluster, namespace, quiet))),
+      places.map(async ([cluster, { namespace }]) =>
+        clusterView({ cluster, namespace }, await inside(cluster, namespace, quiet)),
+      ),
     );
-    return { ...summary(state), holds, clusters, releases: releases.toReversed().slice(0, MOST_RELEASES).map((release) => releaseView(release, state)) };
+    return {
+      ...summary(state),
+      holds,
+      clusters,
+      releases: releases
+        .toReversed()
+        .slice(0, MOST_RELEASES)
+        .map((release) => releaseView(release, state)),
+    };
   }
 
   return async () => {
@@ -61,21 +74,69 @@ interface Inside {
   readonly problem: string | null;
 }
 
-const newestFirst = (events: readonly EventView[]): EventView[] => events.toReversed().sort((a, b) => (b.lastAt ?? 0) - (a.lastAt ?? 0));
+/** What happened again and again is one line with its count. */
+function newestFirst(events: readonly EventView[]): EventView[] {
+  const lines = new Map<string, EventView>();
+  for (const event of events) {
+    const key = `${event.about} ${event.reason} ${event.message}`;
+    const same = lines.get(key);
+    const lastAt = Math.max(event.lastAt ?? 0, same?.lastAt ?? 0);
+    lines.set(key, { ...event, count: event.count + (same?.count ?? 0), lastAt });
+  }
+  return [...lines.values()].reverse().sort((a, b) => (b.lastAt ?? 0) - (a.lastAt ?? 0));
+}
 
 const NOTHING: Inside = { workloads: { deployments: [], replicaSets: [], pods: [] }, events: [], problem: null };
 
 function summary(state: TargetState) {
-  const { target, phase, because, rev, wanted, live, previous, awaiting, failed, report, notes, url, tombstone } = state;
+  const { target, phase, because, rev, wanted, live, previous, awaiting, failed, report, notes, url, tombstone } =
+    state;
   const name = target.kind === "preview" ? `${target.number}` : target.environment;
   const rollout = state.rollout === null ? null : pick(state.rollout);
-  return { id: targetId(target), kind: target.kind, name, phase, because, rev, wanted, live, previous, awaiting, failed, report, notes, url, tombstone, rollout };
+  return {
+    id: targetId(target),
+    kind: target.kind,
+    name,
+    phase,
+    because,
+    rev,
+    wanted,
+    live,
+    previous,
+    awaiting,
+    failed,
+    report,
+    notes,
+    url,
+    tombstone,
+    rollout,
+  };
 }
 
-const pick = ({ rev, kind, sha, step, startedAt, deadlineAt, bakeUntil }: NonNullable<TargetState["rollout"]>) => ({ rev, kind, sha, step, startedAt, deadlineAt, bakeUntil });
+const pick = ({ rev, kind, sha, step, startedAt, deadlineAt, bakeUntil }: NonNullable<TargetState["rollout"]>) => ({
+  rev,
+  kind,
+  sha,
+  step,
+  startedAt,
+  deadlineAt,
+  bakeUntil,
+});
 
-function releaseView({ rev, kind, sha, createdAt, actor, services }: Release, { live, rollout, failed, previous }: TargetState) {
-  const outcome = live?.rev === rev ? "live" : rollout?.rev === rev ? "rolling" : failed?.rev === rev ? "failed" : previous?.rev === rev ? "previous" : "past";
+function releaseView(
+  { rev, kind, sha, createdAt, actor, services }: Release,
+  { live, rollout, failed, previous }: TargetState,
+) {
+  const outcome =
+    live?.rev === rev
+      ? "live"
+      : rollout?.rev === rev
+        ? "rolling"
+        : failed?.rev === rev
+          ? "failed"
+          : previous?.rev === rev
+            ? "previous"
+            : "past";
   return { rev, kind, sha, createdAt, actor, outcome, digest: services[0]?.digest ?? null };
 }
 
@@ -99,17 +160,32 @@ function podView({ name, createdAt, deletedAt, phase, containers, node }: PodVie
   const image = main?.image ?? "";
   const digest = image.includes("@") ? image.slice(image.indexOf("@") + 1) : null;
   const previous = main?.last.kind === "terminated";
-  return { name, createdAt, node, restarts, digest, container: main?.name ?? null, previous, ...stateOf(phase, containers, deletedAt !== null) };
+  return {
+    name,
+    createdAt,
+    node,
+    restarts,
+    digest,
+    container: main?.name ?? null,
+    previous,
+    ...stateOf(phase, containers, deletedAt !== null),
+  };
 }
 
 /** In the words of `kubectl get pods`, with what they mean for a person's eye. */
-function stateOf(phase: string, containers: PodView["containers"], deleted: boolean): { tone: "ok" | "busy" | "bad" | "quiet"; text: string; detail: string } {
+function stateOf(
+  phase: string,
+  containers: PodView["containers"],
+  deleted: boolean,
+): { tone: "ok" | "busy" | "bad" | "quiet"; text: string; detail: string } {
   if (deleted) return { tone: "quiet", text: "Terminating", detail: "" };
   const [main] = containers;
   if (main === undefined) return { tone: "busy", text: phase, detail: "" };
   switch (main.state.kind) {
     case "running":
-      return main.ready ? { tone: "ok", text: "Ready", detail: "" } : { tone: "busy", text: "Running, not ready", detail: "" };
+      return main.ready
+        ? { tone: "ok", text: "Ready", detail: "" }
+        : { tone: "busy", text: "Running, not ready", detail: "" };
     case "waiting": {
       const { reason, message } = main.state;
       const starting = reason === "ContainerCreating" || reason === "PodInitializing" || reason === "";

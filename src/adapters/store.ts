@@ -43,7 +43,8 @@ export interface RepoMeta {
 export interface Save {
   readonly known: KnownTarget;
   readonly next: TargetState;
-  readonly surfaces: readonly Surface[];
+  /** What GitHub should show, each no sooner than its time: what may change again in a moment can wait for that. */
+  readonly surfaces: readonly { readonly surface: Surface; readonly notBefore: Millis }[];
   readonly release?: Release;
   readonly applied?: readonly { readonly id: string; readonly at: Millis }[];
   readonly holds?: { readonly put: readonly Hold[]; readonly remove: readonly string[] };
@@ -51,7 +52,6 @@ export interface Save {
   /** Topics (`commit/…`, `image/…`) this target waits for, and those it no longer does. */
   readonly waiting?: { readonly on: readonly string[]; readonly off: readonly string[] };
   readonly digests?: readonly { readonly image: string; readonly tag: string; readonly digest: Digest }[];
-  readonly now: Millis;
 }
 
 /** What Proa remembers, by meaning. Reads and writes are single table calls; nothing is cached. */
@@ -166,7 +166,7 @@ export function createStore(table: Table): Store {
   };
 }
 
-function writesOf({ known, next, surfaces, release, applied, holds, slots, waiting, digests, now }: Save): Write[] {
+function writesOf({ known, next, surfaces, release, applied, holds, slots, waiting, digests }: Save): Write[] {
   const { target } = next;
   const { repoId } = target;
   const id = targetId(target);
@@ -210,8 +210,8 @@ function writesOf({ known, next, surfaces, release, applied, holds, slots, waiti
   for (const { image, tag, digest } of digests ?? [])
     writes.push(put(repoKey(repoId, `digest/${image}/${tag}`), digest));
   // The reporter writes beside these (`have/…`), never over them, and the state's version guards them: latest want wins.
-  for (const surface of surfaces) {
-    const due = { index: outboxIndex(next.installation), at: now };
+  for (const { surface, notBefore } of surfaces) {
+    const due = { index: outboxIndex(next.installation), at: notBefore };
     writes.push({
       ...put({ pk: outboxIndex(next.installation), sk: `want/${surface.key}` }, { repo: next.repo, surface }),
       due,

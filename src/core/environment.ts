@@ -11,8 +11,16 @@ import {
   releaseKey,
 } from "./decision.ts";
 import { type Millis, type Sha, short } from "./names.ts";
-import { gated, missingImages } from "./preview.ts";
-import type { CommandAnswer, Hold, Release, ReleasedService, TargetState } from "./state.ts";
+import { gated, missingImages, unended } from "./preview.ts";
+import {
+  type CommandAnswer,
+  failedText,
+  type Hold,
+  type LiveRelease,
+  type Release,
+  type ReleasedService,
+  type TargetState,
+} from "./state.ts";
 
 /** Everything an environment's decision depends on, read at one moment. */
 export interface EnvironmentSeen {
@@ -21,11 +29,14 @@ export interface EnvironmentSeen {
   readonly commands: readonly PendingCommand[];
   readonly holds: readonly Hold[];
   readonly repositoryActive: boolean;
-  readonly config: { readonly config: RepoConfig } | { readonly problems: readonly ConfigProblem[] };
+  readonly config:
+    | { readonly config: RepoConfig }
+    /** `sha`: the commit that carries them; null: not known. */
+    | { readonly problems: readonly ConfigProblem[]; readonly sha: Sha | null };
   /** null: `.proa.yml` has no such environment (any more). */
   readonly env: EnvironmentConfig | null;
   readonly source: Source;
-  /** The release before the live one, for a rollback. */
+  /** The release that a rollback goes to (`rollbackTo`). */
   readonly previous: Release | null;
   /** null: in order; otherwise what the cluster's owner has to do first. */
   readonly namespaceProblem: string | null;
@@ -54,7 +65,9 @@ export interface Candidate {
   readonly pulls: readonly number[];
 }
 
-const POLL = { nothing: 30 * 60_000, person: 30 * 60_000 } as const;
+/** Commits of a busy branch whose status is still pending. */
+const MOST_OPEN = 50;
+const POLL = { unknown: 60_000, nothing: 30 * 60_000, person: 30 * 60_000 } as const;
 
 /**
  * What to do about an environment. Commands first; then: a rollout in progress is watched unless something newer is ready;
@@ -75,13 +88,16 @@ export function decideEnvironment(seen: EnvironmentSeen): Decision {
 }
 
 function decide(seen: EnvironmentSeen, ordered: Ordered): Decision {
-  const { state, config, env, source, now } = seen;
+  const { state, config, env, source } = seen;
   if (!seen.repositoryActive) return rest(seen, { phase: "blocked", because: "the installation is suspended" }, null);
   if (ordered.rollback !== null) return deploy(seen, ordered.rollback);
   if ("problems" in config) {
     const [first] = config.problems;
-    const because = first ? `.proa.yml line ${first.line}: ${first.message}` : ".proa.yml cannot be read";
-    return rest(seen, { phase: "blocked", because, problems: config.problems }, POLL.person);
+    // GitHub did not show the repository: not a word about any commit follows from that.
+    if (first === undefined) return rest(seen, {}, POLL.unknown);
+    const because = `.proa.yml line ${first.line}: ${first.message}`;
+    const { state: known } = config.sha === null ? seen : wanting(seen, config.sha);
+    return rest(seen, { ...known, phase: "blocked", because, problems: config.problems }, POLL.person);
   }
   if (env === null)
     return rest(
@@ -92,23 +108,30 @@ function decide(seen: EnvironmentSeen, ordered: Ordered): Decision {
   if (source.kind === "nothing")
     return rest(seen, { phase: state.live ? state.phase : "idle", because: source.because }, POLL.nothing);
 
-  const wanted = state.wanted?.sha === source.tip ? state.wanted : { sha: source.tip, since: now };
-  const changed = wanted !== state.wanted;
-  const open =
-    changed && state.live?.sha !== source.tip ? [...new Set([...state.open, source.tip])].slice(-50) : state.open;
-  const known: EnvironmentSeen = {
-    ...seen,
-    state: { ...state, wanted, open, problems: [], ...(changed ? { report: null } : {}) },
-  };
-
-  if (source.relation === "identical" && state.rollout === null) return live(known);
-  if ((source.relation === "behind" || source.relation === "diverged") && !ordered.force) {
+  // What is older than the live release is in it: nothing is wanted but what is there.
+  const older = source.relation === "behind" && !ordered.force ? state.live : null;
+  const known = wanting(seen, older?.sha ?? source.tip);
+  if (state.rollout === null && source.relation === "identical") return live(known);
+  if (state.rollout !== null && source.relation === "identical") return rest(known, {}, null);
+  if (older !== null) {
+    const because = `${older.because}; ${short(source.tip)} is older: comment /deploy ${env.name} to go back to it`;
+    return rest(known, state.rollout === null ? { phase: "live", because } : {}, null);
+  }
+  if (source.relation === "diverged" && !ordered.force) {
     const because = `${short(source.tip)} does not contain ${short(state.live?.sha ?? "")}, which is live: comment /deploy ${env.name} to go there anyway`;
-    return state.rollout === null ? rest(known, { phase: "waiting", because }, POLL.person) : rest(known, {}, null);
+    return rest(known, state.rollout === null ? { phase: "waiting", because } : {}, POLL.person);
   }
   if (seen.namespaceProblem !== null)
     return rest(known, { phase: "blocked", because: seen.namespaceProblem }, POLL.person);
   return newestReady(known, env, source.candidates, ordered.force);
+}
+
+/** What the environment should come to. A commit that it replaces keeps its place among those that are still pending. */
+function wanting(seen: EnvironmentSeen, sha: Sha): EnvironmentSeen {
+  const { state, now } = seen;
+  if (state.wanted?.sha === sha) return { ...seen, state: { ...state, problems: [] } };
+  const fresh = { wanted: { sha, since: now }, open: unended(state, MOST_OPEN), problems: [], report: null, awaiting: null };
+  return { ...seen, state: { ...state, ...fresh } };
 }
 
 /** Newest first: the first that may go goes. What stopped the newest is what people are told. */
@@ -133,8 +156,10 @@ function newestReady(
     if (stop === null) {
       const plan = planOf(candidate, `deploying ${short(candidate.sha)}`);
       const decision = deploy(seen, plan);
-      // The newest is still awaited: what it waits for stays the reason shown once this one is through.
-      return told === null ? decision : { ...decision, awaitedImages: told.awaitedImages };
+      if (told === null) return decision;
+      // The newest is still awaited, and what it waits for stays the reason that is shown.
+      const { phase, because } = told.next;
+      return { ...decision, next: { ...decision.next, phase, because }, awaitedImages: told.awaitedImages };
     }
     told ??= stop;
   }
@@ -151,16 +176,16 @@ function refused(
   const { state, holds } = seen;
   const candidate = candidates[index];
   if (candidate === undefined) return null;
+  if (state.failed?.sha === candidate.sha) {
+    return rest(seen, { phase: "failed", because: failedText(state.failed) }, POLL.person);
+  }
   const held = holds.find(
     ({ sha, upTo }) => sha === candidate.sha || (upTo !== null && atOrBelow(candidates, upTo, index)),
   );
-  if (held !== undefined) {
-    const because = `${short(candidate.sha)} is on hold: ${held.because}; a newer commit, or /release-hold ${env.name}, moves on`;
-    return rest(seen, { phase: state.failed ? "failed" : "blocked", because }, POLL.person);
-  }
-  return state.failed?.sha === candidate.sha
-    ? rest(seen, { phase: "failed", because: state.failed.because }, POLL.person)
-    : null;
+  if (held === undefined) return null;
+  const why = held.because.replace(/\.$/, "");
+  const because = `${short(candidate.sha)} is on hold (${why}): a newer commit, or /release-hold ${env.name}, moves on`;
+  return rest(seen, { phase: "blocked", because }, POLL.person);
 }
 
 /** Candidates are newest first: what stands at or behind `upTo` was there when the hold was set. */
@@ -191,15 +216,15 @@ function stopped(seen: EnvironmentSeen, env: EnvironmentConfig, candidate: Candi
       : `someone with ${env.approve.permission} permission`;
   const but = env.approve.notAuthor ? " who did not write it" : "";
   const because = `${short(candidate.sha)} waits for an approval by ${who}${but}: /approve ${env.name}`;
-  return rest(seen, { phase: "waiting", because, awaiting: { sha: candidate.sha, key, since } }, POLL.person);
+  return rest(seen, { phase: "waiting", because, awaiting: { sha: candidate.sha, key, since }, pulls: told(state, candidate.pulls) }, POLL.person);
 }
 
 /** What is wanted is live. A failed promotion of something newer is still said until something newer comes. */
 function live(seen: EnvironmentSeen): Decision {
   const { state } = seen;
   if (state.failed !== null && state.failed.sha === state.wanted?.sha)
-    return rest(seen, { phase: "failed", because: state.failed.because }, null);
-  return rest(seen, { phase: "live", because: `${short(state.live?.sha ?? "")} is live`, awaiting: null }, null);
+    return rest(seen, { phase: "failed", because: failedText(state.failed) }, null);
+  return rest(seen, { phase: "live", because: state.live?.because ?? "", awaiting: null }, null);
 }
 
 const servicesOf = (candidate: Candidate): ReleasedService[] =>
@@ -222,11 +247,30 @@ function planOf(candidate: Candidate, because: string): DeployPlan {
 }
 
 function deploy(seen: EnvironmentSeen, plan: DeployPlan): Decision {
-  const change = { phase: "rolling", because: plan.because, awaiting: null, pulls: plan.pulls } as const;
+  const { state } = seen;
+  const pulls = plan.kind === "rollback" ? state.pulls : told(state, plan.pulls);
+  const change = { phase: "rolling", because: plan.because, awaiting: null, pulls } as const;
   return {
     ...rest(seen, plan.kind === "rollback" ? change : { ...change, failed: null, report: null }, null),
     act: { kind: "deploy", plan },
   };
+}
+
+/** Whose comments tell of the newest release: its own, and those of a release before it that never came to be live. */
+function told({ rollout, failed, pulls }: TargetState, own: readonly number[]): number[] {
+  return [...new Set([...(rollout === null && failed === null ? [] : pulls), ...own])].slice(-MOST_OPEN);
+}
+
+/** What `/rollback` goes back to: what was live before the newest deployment, whether that one is live, rolling out or has failed. */
+export function rollbackTo({ rollout, failed, live, previous }: TargetState): LiveRelease | null {
+  return unproven({ rollout, failed, live }) === null ? previous : live;
+}
+
+/** A deployment newer than what is live: rolling out, or failed and not rolled back. */
+function unproven({ rollout, failed, live }: Pick<TargetState, "rollout" | "failed" | "live">): Sha | null {
+  if (live === null) return null;
+  if (rollout !== null) return rollout.kind === "deploy" ? rollout.sha : null;
+  return failed !== null && failed.rev > live.rev ? failed.sha : null;
 }
 
 /** The plan that puts an earlier release back, as a new revision; its digests and objects are the release's own. */
@@ -298,6 +342,7 @@ function applyOne(seen: EnvironmentSeen, ordered: Ordered, pending: PendingComma
   }
   switch (command.verb) {
     case "deploy":
+      if (isUpToDate(seen)) return { ...ordered, ...say(true, `${short(seen.state.live?.sha ?? "")} is live already`) };
       return {
         ...ordered,
         state: { ...ordered.state, failed: null },
@@ -321,17 +366,17 @@ function applyOne(seen: EnvironmentSeen, ordered: Ordered, pending: PendingComma
     case "approve":
       return { ...ordered, ...approve(seen, ordered, pending, say) };
     case "rollback": {
-      const from = ordered.state.live;
-      if (from === null || seen.previous === null)
-        return { ...ordered, ...say(false, "there is no earlier release to go back to") };
+      if (ordered.state.rollout?.kind === "rollback") {
+        return { ...ordered, ...say(false, `a rollback to ${short(ordered.state.rollout.sha)} is under way`) };
+      }
+      const from = unproven(ordered.state) ?? ordered.state.live?.sha ?? null;
       const to = seen.previous;
+      if (from === null || to === null)
+        return { ...ordered, ...say(false, "there is no earlier release to go back to") };
       const because = `rolled back to ${short(to.sha)} by @${login}`;
       const upTo = seen.source.kind === "candidates" ? seen.source.tip : null;
-      const hold: Hold = { sha: from.sha, upTo, by: `@${login}`, because, at: now };
-      const accepted = say(
-        true,
-        `rolling back from ${short(from.sha)} to ${short(to.sha)}; ${short(from.sha)} is held`,
-      );
+      const hold: Hold = { sha: from, upTo, by: `@${login}`, because, at: now };
+      const accepted = say(true, `rolling back from ${short(from)} to ${short(to.sha)}; ${short(from)} is held`);
       return {
         ...ordered,
         holds: [...ordered.holds, hold],
@@ -342,6 +387,9 @@ function applyOne(seen: EnvironmentSeen, ordered: Ordered, pending: PendingComma
     }
   }
 }
+
+const isUpToDate = ({ source, state }: EnvironmentSeen): boolean =>
+  source.kind === "candidates" && source.relation === "identical" && state.rollout === null && state.failed === null;
 
 /** An approval counts for the digests that were shown when it was given, and for no other. */
 function approve(
@@ -358,7 +406,10 @@ function approve(
   if (!meant) return say(false, `the approval was for an earlier release; ${short(awaiting.sha)} needs its own`);
   const candidate =
     seen.source.kind === "candidates" ? seen.source.candidates.find(({ sha }) => sha === awaiting.sha) : undefined;
-  if (seen.env?.approve?.notAuthor && candidate?.authors.includes(login)) {
+  if (candidate === undefined) {
+    return say(false, `${short(awaiting.sha)} is not what would be deployed any more; what is newer needs its own approval`);
+  }
+  if (seen.env?.approve?.notAuthor && candidate.authors.includes(login)) {
     return say(false, `@${login} wrote ${short(awaiting.sha)}; someone else has to approve it`);
   }
   const approved = { key: awaiting.key, by: login, at: seen.now };

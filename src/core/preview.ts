@@ -4,7 +4,7 @@ import type { ConfigProblem, RepoConfig } from "./config.ts";
 import { answer, type Act, type Decision, type ImageSeen, listed, type PendingCommand, permits } from "./decision.ts";
 import type { PullRequest } from "./github.ts";
 import { type Millis, type Sha, short } from "./names.ts";
-import type { CommandAnswer, TargetState } from "./state.ts";
+import { type CommandAnswer, failedText, type TargetState } from "./state.ts";
 
 /** Everything a preview's decision depends on, read at one moment. */
 export interface PreviewSeen {
@@ -43,15 +43,25 @@ const POLL = {
 const LAG_BELIEVED_AFTER = 30_000;
 /** An image this late is said to be missing, by its tag. */
 const IMAGE_LATE_AFTER = 10 * 60_000;
+/** Heads that were pushed over before they were live, and may still show as pending. */
+const MOST_OPEN = 5;
+const EXPIRED = "its time to live ended: push, or comment /deploy, to bring it back";
 
 /**
  * What to do about a pull request's preview. First match wins: unknown → change nothing; closed or not eligible → remove;
  * broken config, failed checks → keep what serves and say so; not ready → wait and say for what; ready → deploy.
  */
 export function decidePreview(seen: PreviewSeen): Decision {
+  const decision = decide(seen);
+  // An older head that is still rolling is watched to its end while the newer one waits for its checks.
+  return decision.act.kind === "none" && decision.next.rollout !== null
+    ? { ...decision, act: { kind: "observe" } }
+    : decision;
+}
+
+function decide(seen: PreviewSeen): Decision {
   const { pull, now } = seen;
-  if (pull === null)
-    return rest(seen, { phase: seen.state.phase, because: "GitHub did not show this pull request" }, POLL.slot);
+  if (pull === null) return rest(seen, { expecting: null }, POLL.slot);
   if (pull.state === "closed") {
     return remove(
       seen,
@@ -59,30 +69,42 @@ export function decidePreview(seen: PreviewSeen): Decision {
     );
   }
   if (!seen.repositoryActive) return rest(seen, { phase: "blocked", because: "the installation is suspended" }, null);
-  if (lags(seen, pull))
-    return rest(seen, { because: `waiting for GitHub to show ${short(seen.hinted ?? "")}` }, POLL.lag);
+  if (seen.hinted !== null && lags(seen, seen.hinted, pull)) {
+    return rest(seen, { expecting: { sha: seen.hinted, at: seen.hintedAt } }, POLL.lag);
+  }
+
+  const wanted = seen.state.wanted?.sha === pull.head.sha ? seen.state.wanted : { sha: pull.head.sha, since: now };
+  const excluded = "config" in seen.config ? notEligible(pull, seen.config.config) : null;
+  if (excluded !== null) return refuse(seen, excluded, wanted);
 
   const commands = applyCommands(seen, pull);
-  const wanted = seen.state.wanted?.sha === pull.head.sha ? seen.state.wanted : { sha: pull.head.sha, since: now };
   const at: PreviewSeen = {
     ...seen,
+    commands: [],
     state: {
       ...seen.state,
       wanted,
       seen: { head: pull.head.sha, base: pull.base.ref },
+      expecting: null,
       tombstone: null,
       ...standing(seen),
       answers: [...seen.state.answers, ...commands.answers].slice(-5),
-      open: wanted === seen.state.wanted ? seen.state.open : unended(seen.state),
+      open: wanted === seen.state.wanted ? seen.state.open : unended(seen.state, MOST_OPEN),
       ...(commands.again ? { failed: null, expired: null } : {}),
       ...(wanted === seen.state.wanted ? {} : { problems: [], report: null }),
     },
   };
-  const decision = { ...decideOpen(at, pull, commands.again), applied: commands.answers };
-  // An older head that is still rolling is watched to its end while the newer one waits for its checks.
-  return decision.act.kind === "none" && decision.next.rollout !== null
-    ? { ...decision, act: { kind: "observe" } }
-    : decision;
+  return { ...decideOpen(at, pull, commands.again), applied: commands.answers };
+}
+
+/** Open, but none for a preview. Only who may have expected one is told by a status; nobody's draft turns red. */
+function refuse(
+  seen: PreviewSeen,
+  { because, refused }: Excluded,
+  wanted: NonNullable<TargetState["wanted"]>,
+): Decision {
+  const gone = remove(seen, because);
+  return refused && gone.act.kind === "none" ? { ...gone, next: { ...gone.next, phase: "blocked", wanted } } : gone;
 }
 
 function decideOpen(seen: PreviewSeen, pull: PullRequest, again: boolean): Decision {
@@ -93,25 +115,14 @@ function decideOpen(seen: PreviewSeen, pull: PullRequest, again: boolean): Decis
     const because = first ? `.proa.yml line ${first.line}: ${first.message}` : ".proa.yml cannot be read";
     return rest(seen, { phase: "blocked", because, problems: config.problems }, POLL.person);
   }
-  const excluded = notEligible(pull, config.config);
-  if (excluded !== null) {
-    const gone = remove(seen, excluded.because);
-    return excluded.refused && gone.act.kind === "none"
-      ? { ...gone, next: { ...gone.next, phase: "blocked", wanted: state.wanted } }
-      : gone;
-  }
   const known = { ...seen, state: { ...state, problems: [], notes: [...config.notes, ...moved(seen.images)] } };
 
   if (state.rollout?.sha === sha && !again) return { ...rest(known, {}, null), act: { kind: "observe" }, slot: "keep" };
   if (state.live?.sha === sha && state.rollout === null && !again) return keep(known, config.config);
   if (state.expired === sha) {
-    return rest(
-      known,
-      { phase: "idle", because: "removed after its time to live; push or comment /deploy to bring it back" },
-      null,
-    );
+    return rest(known, { phase: "idle", because: EXPIRED }, null);
   }
-  if (state.failed?.sha === sha) return rest(known, { phase: "failed", because: state.failed.because }, POLL.person);
+  if (state.failed?.sha === sha) return rest(known, { phase: "failed", because: failedText(state.failed) }, POLL.person);
 
   const gate = gated(seen.verdict, now);
   if (gate !== null) return rest(known, gate.change, gate.wakeInMs);
@@ -165,10 +176,10 @@ function keep(seen: PreviewSeen, config: RepoConfig): Decision {
   const idleSince = Math.max(state.live?.healthyAt ?? 0, state.wanted?.since ?? 0);
   const left = idleSince + config.previews.ttlMs - now;
   if (left <= 0) {
-    const gone = remove(seen, "its time to live ended; push or comment /deploy to bring it back");
+    const gone = remove(seen, EXPIRED);
     return { ...gone, next: { ...gone.next, expired: state.live?.sha ?? null } };
   }
-  return rest(seen, { phase: "live", because: `${short(state.live?.sha ?? "")} is live` }, left);
+  return rest(seen, { phase: "live", because: state.live?.because ?? "" }, left);
 }
 
 /** Tombstone first: from here on nothing is created, whatever arrives late. Nothing placed: only say so. */
@@ -192,7 +203,8 @@ function remove(seen: PreviewSeen, because: string): Decision {
   const next: Partial<TargetState> = {
     ...cleared,
     answers,
-    open: unended(state),
+    expecting: null,
+    open: unended(state, MOST_OPEN),
     seen: seen.pull ? { head: seen.pull.head.sha, base: seen.pull.base.ref } : state.seen,
   };
   if (!placed)
@@ -218,10 +230,10 @@ function standing({ state, namespace }: PreviewSeen): Pick<TargetState, "placeme
   return placement === undefined || placement.uid === namespace?.uid ? { placements, live, url } : { placements: others, live: null, url: null };
 }
 
-/** The wanted commit, if its status is still pending: a commit that is wanted no more gets a terminal state as well. */
-function unended({ wanted, live, failed, phase, open }: TargetState): Sha[] {
-  const ended = wanted === null || live?.sha === wanted.sha || failed?.sha === wanted.sha || phase === "blocked";
-  return ended ? [...open] : [...new Set([...open, wanted.sha])].slice(-5);
+/** Shared with environments: the wanted commit, if its status is still pending, beside those before it. A commit that is wanted no more gets a terminal state as well. */
+export function unended({ wanted, live, failed, phase, open }: TargetState, most: number): Sha[] {
+  if (wanted === null || live?.sha === wanted.sha || failed?.sha === wanted.sha) return [...open];
+  return phase === "blocked" || phase === "idle" ? [...open] : [...new Set([...open, wanted.sha])].slice(-most);
 }
 
 function rest(seen: PreviewSeen, change: Partial<TargetState>, wakeInMs: Millis | null): Decision {
@@ -231,26 +243,31 @@ function rest(seen: PreviewSeen, change: Partial<TargetState>, wakeInMs: Millis 
 }
 
 /** GitHub is not read-your-writes: an event's head that the API does not show yet is waited for, never deployed around. */
-function lags(seen: PreviewSeen, pull: PullRequest): boolean {
+function lags(seen: PreviewSeen, hinted: Sha, pull: PullRequest): boolean {
   return (
-    seen.hinted !== null &&
-    pull.head.sha !== seen.hinted &&
+    pull.head.sha !== hinted &&
     pull.head.sha === seen.state.seen?.head &&
     seen.now - seen.hintedAt < LAG_BELIEVED_AFTER
   );
 }
 
-/** Why this pull request gets no preview; `refused`: someone may have expected one, so its status says so. */
-function notEligible(pull: PullRequest, config: RepoConfig): { because: string; refused: boolean } | null {
+interface Excluded {
+  readonly because: string;
+  /** Someone may have expected one, so its status says so. */
+  readonly refused: boolean;
+}
+
+/** Why this pull request gets no preview. */
+function notEligible(pull: PullRequest, config: RepoConfig): Excluded | null {
   const { when, forks } = config.previews;
   if (pull.head.repoId !== pull.base.repoId) {
     const because =
       forks === "refuse"
-        ? "refused: pull requests from forks get no preview, because they would run code of people without write access"
-        : "refused: approving a fork's commit is not possible in this version, so forks get no preview";
+        ? "pull requests from forks get none: they would run code of people without write access"
+        : "pull requests from forks get none: approving a fork's commit is not possible in this version";
     return { because, refused: true };
   }
-  const notWanted = (because: string) => ({ because: `not wanted: ${because}`, refused: false });
+  const notWanted = (because: string) => ({ because, refused: false });
   if (!when.base.includes(pull.base.ref))
     return notWanted(`previews are for pull requests into ${listed(when.base)}, this one goes into ${pull.base.ref}`);
   if (pull.draft && !when.drafts) return notWanted("the pull request is a draft");
@@ -294,7 +311,7 @@ export function missingImages(
   const more = absent.length > 1 ? ` and ${absent.length - 1} more` : "";
   const because =
     waited > IMAGE_LATE_AFTER
-      ? `image ${which}${more} is not in the registry after ${Math.round(waited / 60_000)} min: does the build push the tag ${first.tag}?`
+      ? `image ${which}${more} is not in the registry after ${IMAGE_LATE_AFTER / 60_000} min: does the build push the tag ${first.tag}?`
       : `checks passed; waiting for image ${which}${more} in the registry`;
   // Quick at first, when a build is about to push; then slower. The registry's own event usually comes first.
   return { change: { phase: "waiting", because }, wakeInMs: Math.min(Math.max(POLL.image, waited / 4), 5 * 60_000) };
@@ -330,7 +347,7 @@ function applyCommands(seen: PreviewSeen, pull: PullRequest): { again: boolean; 
       );
     }
     again = true;
-    return answer(pending, seen.now, true, `deploying ${short(pull.head.sha)}`);
+    return answer(pending, seen.now, true, `deploying ${short(pull.head.sha)} once its checks have passed and its image is there`);
   });
   return { again, answers };
 }

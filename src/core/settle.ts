@@ -1,6 +1,6 @@
-import { type Millis, type Revision, short, type Sha } from "./names.ts";
+import { type Millis, type Revision, short } from "./names.ts";
 import type { Judgement } from "./rollout.ts";
-import type { Hold, LiveRelease, Release, TargetState } from "./state.ts";
+import { failedText, type Failure, type Hold, type LiveRelease, type Release, type TargetState } from "./state.ts";
 
 /** How a watched rollout moves the record on. `follow`: what the walk does after writing it. */
 export interface Settled {
@@ -42,10 +42,9 @@ export function settle(input: SettleInput): Settled {
 
   switch (judgement.kind) {
     case "progressing":
-      return wait(
-        say({ phase: rollout.step === "baking" ? "baking" : "rolling", because: judgement.because }),
-        LOOK_AGAIN_MS,
-      );
+      return rollout.bakeUntil === null
+        ? wait(say({ phase: "rolling", because: judgement.because }), LOOK_AGAIN_MS)
+        : wait(say({ phase: "baking", because: judgement.because }), untilBaked(rollout.bakeUntil, now));
     case "empty":
     case "blocked":
       return wait(say({ phase: "waiting", because: judgement.because }), PERSON_MS);
@@ -58,17 +57,19 @@ export function settle(input: SettleInput): Settled {
           because,
           rollout: { ...rollout, step: "baking", bakeUntil, restarts: input.restarts },
         });
-        return wait(next, Math.min(input.release.bakeMs, 10_000));
+        return wait(next, untilBaked(bakeUntil, now));
       }
-      if (rollout.bakeUntil !== null && now < rollout.bakeUntil)
-        return wait(say({ phase: "baking" }), Math.min(rollout.bakeUntil - now, 10_000));
+      if (rollout.bakeUntil !== null && now < rollout.bakeUntil) {
+        return wait(say({ phase: "baking" }), untilBaked(rollout.bakeUntil, now));
+      }
       return done(healthy(input, say), "healthy");
     }
     case "superseded":
       return done(say({ rollout: null, because: judgement.because }), "superseded");
     case "drift": {
-      const failed = { sha: rollout.sha, rev: rollout.rev, because: judgement.because };
-      return done(say({ rollout: null, phase: "failed", because: judgement.because, failed }), "drift");
+      // Somebody's hand is in it: what serves now is not for us to say.
+      const failed: Failure = { sha: rollout.sha, rev: rollout.rev, because: ended(judgement.because), serves: "" };
+      return done(say({ rollout: null, phase: "failed", because: failedText(failed), failed }), "drift");
     }
     case "failed":
       return failed(input, judgement, say);
@@ -80,25 +81,21 @@ function healthy(
   say: (change: Partial<TargetState>) => TargetState,
 ): TargetState {
   const digests = Object.fromEntries(release.services.map(({ name, digest }) => [name, digest]));
-  const live: LiveRelease = { rev: release.rev, sha: release.sha, key: release.key, digests, healthyAt: now };
-  const changed = state.live !== null && (state.live.sha !== live.sha || state.live.key !== live.key);
+  const { rev, sha, key } = release;
   const back = release.kind === "rollback";
-  return say({
-    rollout: null,
-    live,
-    // After a rollback the release before the restored one is not known to be good any more than the failed one: keep none.
-    previous: back ? null : changed ? state.live : state.previous,
-    url: release.url,
-    phase: back && state.failed ? "failed" : "live",
-    because: back ? backAgain(state, release.sha) : `${short(release.sha)} is live`,
-    ...(back ? {} : { failed: null, report: null }),
-  });
+  const because = back ? `rolled back to ${short(sha)} by ${by(release.actor)}` : `${short(sha)} is live`;
+  const live: LiveRelease = { rev, sha, key, digests, healthyAt: now, because };
+  const changed = state.live !== null && (state.live.sha !== sha || state.live.key !== key);
+  // After a rollback the release before the restored one is not known to be good any more than the failed one: keep none.
+  const previous = back ? null : changed ? state.live : state.previous;
+  const base = { rollout: null, live, previous, url: release.url } as const;
+  if (!back) return say({ ...base, phase: "live", because, failed: null, report: null });
+  if (state.failed === null) return say({ ...base, phase: "live", because });
+  const failed = { ...state.failed, serves: `Rolled back to ${short(sha)}, which serves.` };
+  return say({ ...base, phase: "failed", because: failedText(failed), failed });
 }
 
-const backAgain = (state: TargetState, sha: Sha): string =>
-  state.failed === null
-    ? `rolled back to ${short(sha)}`
-    : `${state.failed.because} Rolled back to ${short(sha)}, which serves.`;
+const by = (actor: string): string => (actor === "proa" ? "Proa" : `@${actor}`);
 
 function failed(
   { state, release, diagnosis, rollback, now }: SettleInput,
@@ -106,34 +103,35 @@ function failed(
   say: (change: Partial<TargetState>) => TargetState,
 ): Settled {
   const because = ended(diagnosis?.headline ?? judged);
-  const record = { sha: release.sha, rev: release.rev, because };
   const report =
     diagnosis === null ? state.report : { sha: release.sha, title: diagnosis.headline, text: diagnosis.text };
-  if (release.kind === "rollback") {
-    const worse = `The rollback to ${short(release.sha)} failed as well: ${because} A person has to look now.`;
-    return done(
-      say({ rollout: null, phase: "failed", because: worse, report, failed: state.failed ?? record }),
-      "failed",
-    );
-  }
+  if (release.kind === "rollback") return done(say(stranded(state, release, because)), "failed");
+  const back = state.live;
+  const serves = back === null ? "" : `${short(back.sha)} still serves.`;
+  const record: Failure = { sha: release.sha, rev: release.rev, because, serves };
   const hold: Hold = { sha: release.sha, upTo: null, by: "proa", because, at: now };
   const holds = state.target.kind === "env" ? [hold] : [];
-  // Its Deployment on GitHub says `failure` for good: it never was active, so nothing has to be made inactive later.
-  const shown = state.shown.filter((rev) => rev !== release.rev);
-  const base = { rollout: null, phase: "failed", failed: record, report, shown } as const;
-  const back = state.live;
+  const base = { rollout: null, phase: "failed", failed: record, report } as const;
   if (rollback && back !== null) {
-    const next = {
-      ...state,
-      ...base,
-      phase: "rolling",
-      because: `${because} Rolling back to ${short(back.sha)}.`,
-    } as const;
+    const next = { ...state, ...base, phase: "rolling", because: `${because} Rolling back to ${short(back.sha)}.` } as const;
     return { next, wakeInMs: 0, holds, follow: { kind: "rollback", to: back.rev } };
   }
-  const serves = back === null ? "" : ` ${short(back.sha)} still serves.`;
-  return { ...done(say({ ...base, because: because + serves }), "failed"), holds };
+  return { ...done(say({ ...base, because: failedText(record) }), "failed"), holds };
 }
+
+/** The way back failed too. The report stays the first failure's: that is what has to be mended. */
+function stranded({ failed, report }: TargetState, { rev, sha }: Release, because: string): Partial<TargetState> {
+  const both: Failure = {
+    sha: failed?.sha ?? sha,
+    rev,
+    because: `The rollback to ${short(sha)} failed${failed === null ? "" : " as well"}: ${because}`,
+    serves: "A person has to look now.",
+  };
+  return { rollout: null, phase: "failed", because: failedText(both), failed: both, report };
+}
+
+/** Looked at now and then: a restart or a lost pod shows as well ten seconds later. */
+const untilBaked = (bakeUntil: Millis, now: Millis): Millis => Math.max(0, Math.min(bakeUntil - now, 10_000));
 
 const wait = (next: TargetState, wakeInMs: Millis): Settled => ({ next, wakeInMs, holds: [], follow: { kind: "wait" } });
 

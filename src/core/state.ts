@@ -54,13 +54,15 @@ export interface TargetState {
   readonly awaiting: { readonly sha: Sha; readonly key: string; readonly since: Millis } | null;
   readonly approved: { readonly key: string; readonly by: string; readonly at: Millis } | null;
   /** The commit a failed rollout was for, so that it is not tried again by itself. */
-  readonly failed: { readonly sha: Sha; readonly rev: Revision; readonly because: string } | null;
+  readonly failed: Failure | null;
   /** Deployments on GitHub that may still show as active. */
   readonly shown: readonly Revision[];
   /** The last answers to commands, newest last. */
   readonly answers: readonly CommandAnswer[];
   /** What the last gather saw, so that the next one can read everything side by side. */
   readonly seen: { readonly head: Sha; readonly base: string } | null;
+  /** The head an event spoke of that GitHub's API does not show yet; looked for until it does or the event is too old. */
+  readonly expecting: { readonly sha: Sha; readonly at: Millis } | null;
   readonly url: string | null;
   /** Commits whose status we left pending; each gets one terminal state when what contains it has ended. */
   readonly open: readonly Sha[];
@@ -73,6 +75,14 @@ export interface TargetState {
   readonly notes: readonly string[];
   /** Hash of what was last put into the outbox, per surface: what did not change is not written again. */
   readonly told: Readonly<Record<string, string>>;
+}
+
+export interface Failure {
+  readonly sha: Sha;
+  readonly rev: Revision;
+  readonly because: string;
+  /** What serves instead, in a sentence; "": nothing does, or nobody knows. */
+  readonly serves: string;
 }
 
 export interface Report {
@@ -89,6 +99,8 @@ export interface LiveRelease {
   readonly key: string;
   readonly digests: Readonly<Record<string, Digest>>;
   readonly healthyAt: Millis;
+  /** How it came to be live, in a sentence that stays true: `4f2c1ab is live`, `rolled back to 4f2c1ab by @mo`. */
+  readonly because: string;
 }
 
 export interface Rollout {
@@ -206,6 +218,7 @@ export function newTarget(target: Target, installation: number, repo: RepoName):
     shown: [],
     answers: [],
     seen: null,
+    expecting: null,
     url: null,
     open: [],
     pulls: [],
@@ -215,3 +228,6 @@ export function newTarget(target: Target, installation: number, repo: RepoName):
     told: {},
   };
 }
+
+/** A failure as people read it: what went wrong, and what serves. */
+export const failedText = ({ because, serves }: Failure): string => [because, serves].filter((part) => part !== "").join(" ");

@@ -63,7 +63,7 @@ export interface Pace {
 }
 
 /** Longer than any wait of a sound world takes on a busy machine. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 45_000;
 
 /** GitHub, CI, registry, cluster and Proa in a folder of their own; at the end of the test all of it is checked and gone. */
 export async function startWorld(t: TestContext, options: JourneyOptions = {}): Promise<Journey> {

@@ -1,3 +1,4 @@
+import { createSign } from "node:crypto";
 import { AppsV1Api, CoreV1Api, KubeConfig, PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
 import { parse, stringify } from "yaml";
 import { shopFiles } from "../../local/seed/shop.ts";
@@ -153,4 +154,19 @@ export async function holdBack(journey: Journey, namespace: string): Promise<() 
     const { metadata } = await core.readNamespacedConfigMap({ namespace, name });
     await core.replaceNamespacedConfigMap({ namespace, name, body: { metadata: { ...metadata, finalizers: [] } } });
   };
+}
+
+const APP_ID = 1001;
+
+/** What an owner of the account does on the installation's page; the API leaves it to the App itself. */
+export async function setSuspended({ world }: Journey, suspended: boolean): Promise<void> {
+  const now = Math.floor(world.clock.nowMs() / 1000);
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const claims = `${part({ alg: "RS256", typ: "JWT" })}.${part({ iss: `${APP_ID}`, iat: now - 60, exp: now + 300 })}`;
+  const signature = createSign("RSA-SHA256").update(claims).sign(world.secrets.appKey, "base64url");
+  const { status } = await fetch(`${world.url}/api/v3/app/installations/${world.repo.installation}/suspended`, {
+    method: suspended ? "PUT" : "DELETE",
+    headers: { authorization: `Bearer ${claims}.${signature}` },
+  });
+  if (status !== 204) throw new Error(`the installation could not be ${suspended ? "suspended" : "resumed"}: ${status}`);
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { World } from "../../local/world.ts";
 
 const STRIDE_MS = 500;
-const LONGEST_STRIDE_MS = 30_000;
+const LONGEST_STRIDE_MS = 5 * 60_000;
 
 /** Nothing runs and nothing is due: only time, or somebody, can change anything. */
 export async function isIdle(world: World): Promise<boolean> {
@@ -12,15 +12,15 @@ export async function isIdle(world: World): Promise<boolean> {
 }
 
 /** One short wait, in real time while anything is busy, else on the world's clock: never past what is due next. */
-export async function advance(world: World, mostMs: number = STRIDE_MS): Promise<number> {
+export async function advance(world: World, mostMs: number = LONGEST_STRIDE_MS): Promise<number> {
   if (mostMs <= 0 || !(await isIdle(world))) {
     await delay(10);
     return 0;
   }
   const { clock, lambda } = world;
   const left = (lambda.nextDueAt() ?? Infinity) - clock.nowMs();
-  // Probes and back-offs want small steps; where nothing is due for long, nothing rolls.
-  const stride = left > 2 * LONGEST_STRIDE_MS ? LONGEST_STRIDE_MS : STRIDE_MS;
+  // Probes and back-offs want small steps; the longer nothing is due, the less there is that could be missed.
+  const stride = Math.max(STRIDE_MS, Math.min(left / 4, LONGEST_STRIDE_MS));
   const ms = Math.max(1, Math.min(mostMs, stride, left));
   clock.step(ms);
   // The cluster's controllers work in turns of the event loop that nobody counts.

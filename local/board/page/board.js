@@ -34,8 +34,11 @@ async function refresh() {
 
 async function readLog() {
   if (ui.log === null) return;
+  const { shown } = shownTarget(snapshot, ui);
+  // A pod that is gone leaves the lines that were read last.
+  if (!shown?.clusters.some(({ pods }) => pods.some(({ name }) => name === ui.log.pod))) return;
   const response = await fetch(`/_board/log?${new URLSearchParams(ui.log)}`);
-  ui.logText = response.ok ? await response.text() : "This pod is gone, and its log with it.";
+  if (response.ok) ui.logText = await response.text();
 }
 
 function render() {
@@ -72,7 +75,10 @@ async function press(action, input) {
     toast(body.said, "ok");
     if (body.go) go(body.go);
   } catch (error) {
-    toast(error instanceof TypeError ? "The local world does not answer: is npm start still running?" : error.message, "bad");
+    toast(
+      error instanceof TypeError ? "The local world does not answer: is npm start still running?" : error.message,
+      "bad",
+    );
   } finally {
     ui.busy.delete(key);
     await refresh();
@@ -80,7 +86,12 @@ async function press(action, input) {
 }
 
 function toast(text, tone) {
-  const shown = h("p", { class: "toast", "data-tone": tone }, h("span", {}, text), h("button", { type: "button", class: "small", "data-dismiss": true, "aria-label": "Dismiss" }, "×"));
+  const shown = h(
+    "p",
+    { class: "toast", "data-tone": tone },
+    h("span", {}, text),
+    h("button", { type: "button", class: "small", "data-dismiss": true, "aria-label": "Dismiss" }, "×"),
+  );
   byId("toasts").append(shown);
   // What went wrong stays until it has been read.
   if (tone === "ok") setTimeout(() => shown.remove(), 6_000);
@@ -102,7 +113,15 @@ function go(path) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   const link = event.target.closest("a");
-  if (link !== null && link.target === "" && !link.hash && link.origin === location.origin && !event.metaKey && !event.ctrlKey && event.button === 0) {
+  if (
+    link !== null &&
+    link.target === "" &&
+    !link.hash &&
+    link.origin === location.origin &&
+    !event.metaKey &&
+    !event.ctrlKey &&
+    event.button === 0
+  ) {
     event.preventDefault();
     go(link.pathname);
     return;
@@ -117,11 +136,12 @@ document.addEventListener("click", (event) => {
   if (log !== undefined) {
     ui.log = JSON.parse(log);
     ui.logText = "";
-    // The log stays with its target, whatever moves next.
-    if (ui.log !== null) ui.target = shownTarget(snapshot, ui).shown?.id ?? null;
     void readLog().then(render);
   }
-  if (copy !== undefined) void navigator.clipboard.writeText(byId(copy).textContent).then(() => toast("Copied. To push, give the token in .proa/local.json as the password.", "ok"));
+  if (copy !== undefined)
+    void navigator.clipboard
+      .writeText(byId(copy).textContent)
+      .then(() => toast("Copied. To push, give the token in .proa/local.json as the password.", "ok"));
   if ("dismiss" in button.dataset) button.closest(".toast").remove();
 });
 

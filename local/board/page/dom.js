@@ -18,7 +18,8 @@ export function morph(from, to) {
     return;
   }
   for (const { name } of [...from.attributes]) if (!mine(name) && !to.hasAttribute(name)) from.removeAttribute(name);
-  for (const { name, value } of to.attributes) if (!mine(name) && from.getAttribute(name) !== value) from.setAttribute(name, value);
+  for (const { name, value } of to.attributes)
+    if (!mine(name) && from.getAttribute(name) !== value) from.setAttribute(name, value);
   if (from.style.cssText !== to.style.cssText) from.style.cssText = to.style.cssText;
 
   const keyed = new Map([...from.children].filter(keyOf).map((child) => [keyOf(child), child]));

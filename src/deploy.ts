@@ -1,0 +1,239 @@
+import type { Kubernetes } from "./adapters/kubernetes.ts";
+import type { KnownTarget } from "./adapters/store.ts";
+import { applyRelease, revisionOf } from "./apply.ts";
+import type { Workloads } from "./core/cluster.ts";
+import type { EnvironmentConfig, RepoConfig } from "./core/config.ts";
+import type { DeployPlan } from "./core/decision.ts";
+import type { KubeObject } from "./core/manifests.ts";
+import { previewNamespace } from "./core/manifests-preview.ts";
+import { asRevision, type Millis, type Revision, targetId } from "./core/names.ts";
+import { OutsideError } from "./core/problem.ts";
+import type { Placement, Release, TargetState } from "./core/state.ts";
+import type { Effects } from "./effects.ts";
+import { isOurs, type PreviewTarget } from "./gather-preview.ts";
+import { observe } from "./observe.ts";
+import { record } from "./record.ts";
+import { again, namespaceOf, previewSecret, renderRelease } from "./release.ts";
+
+type Known = KnownTarget & { readonly state: TargetState };
+
+/** A rollout is looked at again this soon after it was written. */
+export const FIRST_LOOK_MS = 1_000;
+const REFUSED_MS = 5 * 60_000;
+
+/** What the gather has read already. */
+export interface DeployContext {
+  readonly config: RepoConfig | null;
+  readonly env: EnvironmentConfig | null;
+  /** By cluster; null: not read yet. */
+  readonly workloads: ReadonlyMap<string, Workloads> | null;
+  /** What else the claim's transaction writes. */
+  readonly extra: Parameters<typeof record>[4];
+}
+
+/** Claims a revision in one transaction, then writes the release. From the claim on, a crash anywhere is resumed. */
+export async function deploy(plan: DeployPlan, known: Known, fx: Effects, context: DeployContext): Promise<void> {
+  const { state } = known;
+  const earlier = plan.of === null ? null : await fx.store.release(state.target, asRevision(plan.of));
+  const workloads = context.workloads ?? (await standingWorkloads(state, context, earlier, fx));
+  const now = fx.clock.now();
+  const rev = asRevision(Math.max(state.rev, ...[...workloads.values()].flatMap(revisions)) + 1);
+  const rendered = await releaseFor({ plan, state, rev, now, config: context.config, env: context.env, earlier }, fx);
+  if (rendered.kind === "refused") {
+    await record(known, { ...state, phase: "blocked", because: rendered.because }, REFUSED_MS, fx, context.extra);
+    return;
+  }
+  const { release } = rendered;
+  const rollout = {
+    rev,
+    kind: release.kind,
+    sha: release.sha,
+    step: "applying" as const,
+    startedAt: now,
+    deadlineAt: now + release.deadlineMs,
+    bakeUntil: null,
+    expectations: [],
+    restarts: {},
+  };
+  const claimed = await record(
+    known,
+    { ...state, rev, rollout, shown: [...state.shown, rev].slice(-20) },
+    FIRST_LOOK_MS,
+    fx,
+    { ...context.extra, release },
+  );
+  await apply(claimed, { release, secret: rendered.secret, workloads }, fx);
+}
+
+async function releaseFor(
+  input: Pick<DeployContext, "config" | "env"> & {
+    readonly plan: DeployPlan;
+    readonly state: TargetState;
+    readonly rev: Revision;
+    readonly now: Millis;
+    readonly earlier: Release | null;
+  },
+  fx: Effects,
+) {
+  const { plan, state, rev, now, config, env, earlier } = input;
+  if (plan.of !== null) {
+    if (earlier === null) return { kind: "refused", because: `the release ${plan.of} is not in the store` } as const;
+    return { kind: "release", release: again(earlier, { rev, plan, now }), secret: null } as const;
+  }
+  if (config === null) return { kind: "refused", because: ".proa.yml cannot be read" } as const;
+  const { secrets } = config.previews;
+  const copied = await previewSecret(state.target, { secrets, namespace: namespaceOf(state, env) }, fx);
+  if (copied.kind === "refused") return copied;
+  const release = renderRelease({ ...input, config, secret: copied.mount }, fx);
+  return { kind: "release", release, secret: copied.secret } as const;
+}
+
+/** Deploying was interrupted between the claim and the record: go on from what the cluster shows. */
+export async function resume(known: Known, fx: Effects): Promise<void> {
+  const { rollout, target } = known.state;
+  if (rollout === null) return;
+  const release = await fx.store.release(target, rollout.rev);
+  if (release === null) throw new Error(`${targetId(target)}: revision ${rollout.rev} was claimed without its release`);
+  // Interrupted: the Secret is copied once more, as it is now.
+  const copied = await previewSecret(target, release, fx);
+  if (copied.kind === "refused") return refused(known, release, copied.because, fx);
+  await apply(await standing(known, fx), { release, secret: copied.secret, workloads: new Map() }, fx);
+}
+
+/** Without the places whose namespace was deleted meanwhile: they are made again. */
+async function standing(known: Known, fx: Effects): Promise<Known> {
+  if (known.state.target.kind === "env") return known;
+  const present = await Promise.all(
+    Object.entries(known.state.placements).map(async ([name, placement]) => {
+      const namespace = await fx.clusters.get(name)?.namespace(placement.namespace);
+      return namespace?.uid === placement.uid ? [[name, placement] as const] : [];
+    }),
+  );
+  return { ...known, state: { ...known.state, placements: Object.fromEntries(present.flat()) } };
+}
+
+interface Application {
+  readonly release: Release;
+  readonly secret: KubeObject | null;
+  /** By cluster, as far as they were read: a write that finds something else looks for itself. */
+  readonly workloads: ReadonlyMap<string, Workloads>;
+}
+
+async function apply(known: Known, { release, secret, workloads }: Application, fx: Effects): Promise<void> {
+  const { target } = known.state;
+  let at = known;
+  const expectations = [];
+  for (const name of release.clusters) {
+    const cluster = fx.clusters.get(name);
+    if (cluster === undefined)
+      throw new OutsideError({ code: "invalid", detail: `there is no cluster ${name}`, retryable: false });
+    const placed = await place(at, release, name, fx);
+    at = placed.known;
+    if (placed.placement === null) return;
+    const result = await applyRelease(
+      {
+        target,
+        release,
+        secret,
+        placement: placed.placement,
+        workloads: workloads.get(name) ?? null,
+        now: fx.clock.now(),
+      },
+      cluster,
+      fx.log,
+    );
+    if (result.kind === "superseded") {
+      await record(
+        at,
+        { ...at.state, rollout: null, rev: result.revision, because: `revision ${result.revision} is already there` },
+        FIRST_LOOK_MS,
+        fx,
+      );
+      return;
+    }
+    if (result.kind === "refused") return refused(at, release, result.because, fx);
+    expectations.push(...result.expectations);
+    at = { ...at, state: { ...at.state, placements: { ...at.state.placements, [name]: result.placement } } };
+  }
+  const { rollout } = at.state;
+  if (rollout === null) return;
+  await record(at, { ...at.state, rollout: { ...rollout, step: "observing", expectations } }, FIRST_LOOK_MS, fx);
+}
+
+/** A refused write is a failed rollout: judged and rolled back like one, with the API server's own words. */
+async function refused(known: Known, release: Release, because: string, fx: Effects): Promise<void> {
+  await watch(known, { release, judgement: { kind: "failed", because, fault: "application", timedOut: false } }, fx);
+}
+
+/** Observes, and does what follows from it: the rollback at once, claimed in the transaction that writes the hold. */
+export async function watch(known: Known, given: Parameters<typeof observe>[1], fx: Effects): Promise<void> {
+  const rollback = await observe(known, given, fx);
+  if (rollback === null) return;
+  const extra = { holds: { put: rollback.holds, remove: [] } };
+  await deploy(rollback.plan, rollback.known, fx, { config: null, env: null, workloads: null, extra });
+}
+
+/**
+ * The namespace a release goes to. A preview's is made here, and its uid recorded before anything else goes in: that uid is all
+ * that will ever be deleted. `placement: null`: it is still being deleted from before; look again.
+ */
+async function place(
+  known: Known,
+  release: Release,
+  clusterName: string,
+  fx: Effects,
+): Promise<{ known: Known; placement: Placement | null }> {
+  const { state } = known;
+  const { target } = state;
+  const present = state.placements[clusterName];
+  if (present !== undefined || target.kind === "env")
+    return { known, placement: present ?? { namespace: release.namespace, uid: "", support: "" } };
+  const cluster = fx.clusters.get(clusterName);
+  if (cluster === undefined)
+    throw new OutsideError({ code: "invalid", detail: `there is no cluster ${clusterName}`, retryable: false });
+  const { namespace } = release;
+  const object = previewNamespace({ templates: fx.templates, target, namespace });
+  fx.log.info("create namespace", { namespace, cluster: clusterName, target: targetId(target) });
+  const created = await cluster.create(object);
+  const uid = created.kind === "created" ? created.uid : await ownUid(cluster, namespace, target);
+  const placement: Placement = { namespace, uid, support: "" };
+  const saved = await record(
+    known,
+    { ...state, placements: { ...state.placements, [clusterName]: placement } },
+    FIRST_LOOK_MS,
+    fx,
+  );
+  return { known: saved, placement };
+}
+
+/** It exists: made by an attempt of ours that died before recording it. Anybody else's is not ours to take, nor to delete later. */
+async function ownUid(cluster: Kubernetes, name: string, target: PreviewTarget): Promise<string> {
+  const namespace = await cluster.namespace(name);
+  if (namespace !== null && namespace.deletedAt === null && isOurs(namespace, target)) return namespace.uid;
+  const detail =
+    namespace === null
+      ? `the namespace ${name} came and went`
+      : `the namespace ${name} was made by somebody else meanwhile`;
+  throw new OutsideError({ code: "conflict", detail, retryable: true });
+}
+
+/** What an environment runs now: whose revision is the highest, and what a write can be fenced by. */
+async function standingWorkloads(
+  state: TargetState,
+  { env, config }: Pick<DeployContext, "env" | "config">,
+  earlier: Release | null,
+  fx: Effects,
+): Promise<Map<string, Workloads>> {
+  if (state.target.kind === "preview") return new Map();
+  const namespace = earlier?.namespace ?? env?.namespace ?? "";
+  const clusters = earlier?.clusters ?? env?.clusters ?? [];
+  const patched = config?.deploy.kind === "patch" ? Object.values(config.deploy.workloads) : (earlier?.patch ?? []);
+  const names = patched.length === 0 ? undefined : patched.map(({ deployment }) => deployment);
+  const read = await Promise.all(
+    clusters.map(async (name) => [name, await fx.clusters.get(name)?.workloads(namespace, names)] as const),
+  );
+  return new Map(read.flatMap(([name, workloads]) => (workloads ? [[name, workloads] as const] : [])));
+}
+
+const revisions = ({ deployments }: Workloads): number[] =>
+  deployments.map((deployment) => revisionOf(deployment) ?? 0);
