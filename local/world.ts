@@ -69,6 +69,8 @@ export interface World {
   readonly secrets: WorldSecrets;
   readonly repo: { readonly owner: string; readonly name: string; readonly id: number; readonly installation: number };
   sweep(kind: "overdue" | "github"): Promise<void>;
+  /** True while a sweep runs. */
+  sweeping(): boolean;
   close(): Promise<void>;
 }
 
@@ -195,6 +197,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     clock,
   );
 
+  const running = new Set<Promise<unknown>>();
   const world: World = {
     url,
     clock,
@@ -207,7 +210,12 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     fx,
     secrets,
     repo: { owner: OWNER, name: REPO, ...seeded },
-    sweep: async (kind) => void (await (kind === "overdue" ? sweepOverdue(fx) : sweepGitHub(fx))),
+    async sweep(kind) {
+      const sweep: Promise<unknown> = (kind === "overdue" ? sweepOverdue(fx) : sweepGitHub(fx)).finally(() => running.delete(sweep));
+      running.add(sweep);
+      await sweep;
+    },
+    sweeping: () => running.size > 0,
     close,
   };
   const page = options.page?.(world) ?? ((_req, res) => void res.writeHead(404).end("not found\n"));
@@ -248,6 +256,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
 
   async function close(): Promise<void> {
     for (const sweep of sweeps) clock.clearInterval(sweep);
+    await Promise.allSettled(running);
     await ci.close();
     await lambda.close();
     server.close();

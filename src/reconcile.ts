@@ -1,4 +1,5 @@
 import type { KnownTarget } from "./adapters/store.ts";
+import type { RepoConfig } from "./core/config.ts";
 import type { Decision } from "./core/decision.ts";
 import { decideEnvironment } from "./core/environment.ts";
 import { commandId } from "./core/event-command.ts";
@@ -119,6 +120,24 @@ async function stepEnvironment(target: EnvironmentTarget, known: Known, fx: Effe
     workloads: null,
     ledger: candidates.flatMap(({ images }) => images),
   });
+  if ("config" in seen.config) await tellFollowers(target, known.state, seen.config.config, fx);
+}
+
+/** Environments that take their releases from this one and have not looked since it changed: whoever should have told them died first. */
+async function tellFollowers(
+  { repoId, environment }: EnvironmentTarget,
+  { live, rollout, installation, repo }: TargetState,
+  { environments }: RepoConfig,
+  fx: Effects,
+): Promise<void> {
+  if (live === null || rollout !== null) return;
+  for (const { name, from } of environments) {
+    if (from.kind !== "environment" || from.environment !== environment) continue;
+    const follower: Target = { kind: "env", repoId, environment: name };
+    const { state } = await fx.store.load(follower);
+    if (state !== null && state.gatheredAt >= live.healthyAt) continue;
+    await look(follower, { installation, repo, because: `${environment} is at ${live.sha}` }, fx);
+  }
 }
 
 interface Context extends Omit<DeployContext, "extra"> {

@@ -140,8 +140,9 @@ async function sweepRepository(
   return { enqueued: looks.length + branches, stopped };
 }
 
+/** Not heard of, or changed since it was last looked at. GitHub counts whole seconds, and our own comment is a change too: one look too many. */
 const isBehind = (pull: PullRequest, state: TargetState | undefined): boolean =>
-  state === undefined || state.seen?.head !== pull.head.sha || (state.wanted === null && state.phase === "removing");
+  state === undefined || state.seen?.head !== pull.head.sha || pull.updatedAt + 1_000 > state.gatheredAt;
 
 const isUp = (state: TargetState): boolean => Object.keys(state.placements).length > 0;
 

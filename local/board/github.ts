@@ -8,10 +8,10 @@ export interface BoardGitHub {
   readonly app: Octokit;
   readonly shop: { readonly owner: string; readonly repo: string };
   /** Changes whenever what GitHub shows may have changed; also forgets what was read before. */
-  mark(): Promise<string>;
-  forget(): void;
+  readonly mark: () => Promise<string>;
+  readonly forget: () => void;
   /** One read of GitHub, kept until something changes. */
-  read<T>(key: string, call: () => Promise<{ data: T }>): Promise<T>;
+  readonly read: <T>(key: string, call: () => Promise<{ data: T }>) => Promise<T>;
 }
 
 /** A webhook that was lost or never sent is made up for this soon. */

@@ -159,14 +159,71 @@ describe("Deployments", () => {
 });
 
 describe("the preview's comment", () => {
-  test("while it waits", () => expect(comment(waiting)).toMatchInlineSnapshot());
-  test("while it rolls out over another", () => expect(comment(rolling)).toMatchInlineSnapshot());
-  test("when it is ready", () => expect(comment(alive)).toMatchInlineSnapshot());
-  test("when it failed", () => expect(comment(failed)).toMatchInlineSnapshot());
-  test("when its config is wrong", () => expect(comment(broken)).toMatchInlineSnapshot());
+  test("while it waits", () => expect(comment(waiting)).toMatchInlineSnapshot(`
+    "#7
+    ### Preview is waiting
+
+    **Commit** bbbbbbb · waiting for \`test\`."
+  `));
+  test("while it rolls out over another", () => expect(comment(rolling)).toMatchInlineSnapshot(`
+    "#7
+    ### Preview is rolling out
+
+    **Commit** bbbbbbb · Rolling out bbbbbbb.
+
+    **Still serving** aaaaaaa at https://pr-7.shop.example"
+  `));
+  test("when it is ready", () => expect(comment(alive)).toMatchInlineSnapshot(`
+    "#7
+    ### Preview is ready: https://pr-7.shop.example
+
+    **Commit** bbbbbbb · bbbbbbb is live.
+
+    <details><summary>Digests</summary>
+
+    | service | digest |
+    |---|---|
+    | web | \`sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\` |
+
+    </details>"
+  `));
+  test("when it failed", () => expect(comment(failed)).toMatchInlineSnapshot(`
+    "#7
+    ### Preview failed
+
+    **Commit** bbbbbbb · web: 0 of 1 pods ready after 5 s: CrashLoopBackOff.
+
+    **Still serving** aaaaaaa at https://pr-7.shop.example
+
+    <details><summary>What happened</summary>
+
+    exit 1
+
+    </details>"
+  `));
+  test("when its config is wrong", () => expect(comment(broken)).toMatchInlineSnapshot(`
+    "#7
+    ### No new preview
+
+    **Commit** bbbbbbb · .proa.yml line 3: previews.cap is "many".
+
+    **Still serving** aaaaaaa at https://pr-7.shop.example
+
+    - line 3: previews.cap is "many". Write a number."
+  `));
   test("when it is gone, with what was asked and noted", () => {
     const gone = record(preview, { phase: "idle", because: "merged as ddddddd", rev: asRevision(2), notes: ["A tag moved."], answers: [answered, { ...answered, accepted: false, answer: "there is no preview" }] });
-    expect(comment(gone)).toMatchInlineSnapshot();
+    expect(comment(gone)).toMatchInlineSnapshot(`
+      "#7
+      ### Preview removed
+
+      merged as ddddddd.
+
+      > A tag moved.
+
+      - \`/deploy\` by @mo: deploying bbbbbbb
+      - \`/deploy\` by @mo refused: there is no preview"
+    `);
   });
   test("is not begun for a pull request that never had one", () => {
     expect(comment(record(preview, { because: "the pull request is a draft" }))).toBe("");
@@ -198,14 +255,58 @@ describe("an environment's part of the comment", () => {
 });
 
 describe("the check run", () => {
-  test("of what is live", () => expect(check(staged)).toMatchInlineSnapshot());
-  test("of a failed preview", () => expect(check(failed)).toMatchInlineSnapshot());
-  test("of a failed environment", () => expect(check(envFailed)).toMatchInlineSnapshot());
+  test("of what is live", () => expect(check(staged)).toMatchInlineSnapshot(`
+    "bbb proa/staging report: success
+    proa/staging: live at staging.shop.example
+    bbbbbbb is live.
+
+    **Serving** bbbbbbb
+    | service | digest |
+    |---|---|
+    | web | \`sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\` |
+    Roll back"
+  `));
+  test("of a failed preview", () => expect(check(failed)).toMatchInlineSnapshot(`
+    "bbb proa/preview report: failure
+    web: CrashLoopBackOff
+    web: 0 of 1 pods ready after 5 s: CrashLoopBackOff. aaaaaaa still serves.
+
+    **Serving** aaaaaaa
+    exit 1
+    Retry"
+  `));
+  test("of a failed environment", () => expect(check(envFailed)).toMatchInlineSnapshot(`
+    "bbb proa/staging report: failure
+    web: CrashLoopBackOff
+    web: 0 of 1 pods ready after 5 s: CrashLoopBackOff. Rolled back to aaaaaaa, which serves. A newer commit moves on by itself.
+
+    **Serving** aaaaaaa
+    exit 1
+    Release hold, Retry"
+  `));
   test("of a config that is wrong, on its lines", () => {
-    expect(check(broken)).toMatchInlineSnapshot();
+    expect(check(broken)).toMatchInlineSnapshot(`
+      "bbb proa/preview report: failure
+      .proa.yml line 3: previews.cap is "many"
+      .proa.yml line 3: previews.cap is "many".
+
+      **Serving** aaaaaaa
+      - line 3: previews.cap is "many". Write a number.
+      "
+    `);
     expect(of(broken, "check")[0]?.body.annotations).toEqual([{ line: 3, message: 'previews.cap is "many"', remedy: "Write a number", path: ".proa.yml" }]);
   });
-  test("that asks for an approval", () => expect(check(asking)).toMatchInlineSnapshot());
+  test("that asks for an approval", () => expect(check(asking)).toMatchInlineSnapshot(`
+    "bbb proa/staging report: action_required
+    bbbbbbb waits for an approval by someone with write permission: /approve staging
+    bbbbbbb waits for an approval by someone with write permission: /approve staging. An approval is for exactly these images, and for no later ones.
+
+    **Serving** aaaaaaa
+    | service | digest |
+    |---|---|
+    | web | \`sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\` |
+    Approve"
+  `));
   test.each([["waiting", waiting], ["rolling", rolling], ["gone", record(preview)]])("is none while %s: it comes at the end, or when a person has to act", (_, state) => {
     expect(check(state)).toBe("");
   });
@@ -213,7 +314,15 @@ describe("the check run", () => {
   test("asks for no approval any more once a newer commit is what would go", () => {
     const [asked] = of(asking, "check");
     const newer = { ...asking, wanted: { sha: sha("c"), since: NOW }, awaiting: null, because: "waiting for `test`", open: [sha("b")], told: { [asked?.key ?? ""]: "x" } };
-    expect(check(newer)).toMatchInlineSnapshot();
+    expect(check(newer)).toMatchInlineSnapshot(`
+      "bbb proa/staging report: neutral
+      proa/staging: superseded by ccccccc
+      bbbbbbb needs no approval any more: it goes out with a newer commit.
+
+      **Serving** aaaaaaa
+
+      "
+    `);
   });
 
   test("never stands on a commit it does not speak of", () => {

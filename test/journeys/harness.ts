@@ -8,7 +8,7 @@ import { createWorld, type World, type WorldOptions } from "../../local/world.ts
 import { parseRepoId, targetId } from "../../src/core/names.ts";
 import { createTestCi, type TestCi } from "./instant-ci.ts";
 import { createPerson, type Person } from "./person.ts";
-import { problemsOf } from "./proof.ts";
+import { isError, problemsOf } from "./proof.ts";
 import { createSight, type Sight } from "./sight.ts";
 import { advance, isIdle } from "./time.ts";
 
@@ -106,6 +106,9 @@ export async function startWorld(t: TestContext, options: JourneyOptions = {}): 
     for (;;) {
       const seen = await condition();
       if (seen) return seen;
+      // What Proa calls an error does not end well by itself: no use in waiting.
+      const error = tolerate.includes("error lines") ? undefined : log.find(isError);
+      if (error !== undefined) throw new Error(`${sentence}: not so, because\n${error}`);
       if (performance.now() > deadline) throw new Error(`${sentence}: not so within ${withinMs / 1000} s\n${await describe(world, log)}`);
       await advance(world, stepMs);
     }
@@ -143,11 +146,8 @@ export async function startWorld(t: TestContext, options: JourneyOptions = {}): 
       await until(isQuiet, "everything is quiet");
     },
     async pass(ms) {
-      let left = ms;
-      await until(async () => {
-        left -= await advance(world, left);
-        return left <= 0;
-      }, `${ms} ms go by`);
+      const end = world.clock.nowMs() + ms;
+      while (world.clock.nowMs() < end) await advance(world, end - world.clock.nowMs());
       await until(() => isIdle(world), "what was due is done");
     },
     async restart() {
@@ -174,5 +174,5 @@ async function describe(world: World, log: readonly string[]): Promise<string> {
       lines.push(`${targetId(target)}: ${JSON.stringify(what)}`);
     }
   }
-  return [...lines, ...log.slice(-25)].join("\n");
+  return [...lines, ...log.slice(-25).map((line) => line.slice(0, 300))].join("\n");
 }

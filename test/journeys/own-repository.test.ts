@@ -28,7 +28,14 @@ test("an app without a .proa.yml gets a preview a minute after its last check, b
   const before = world.world.clock.nowMs();
   await statusIs(at(world, hello), sha, "proa/preview", "success");
   expect(world.world.clock.nowMs() - before).toBeGreaterThan(55_000);
-  expect((await hello.statuses(sha, "proa/preview")).map(({ description }) => readable(description, { head: sha }))).toMatchInlineSnapshot();
+  expect((await hello.statuses(sha, "proa/preview")).map(({ description }) => readable(description, { head: sha }))).toMatchInlineSnapshot(`
+    [
+      "waiting: no check has reported on <head>, and that is not the same as green — name one in \`gate.require\`, or set \`gate.noChecks: allow\`.",
+      "\`test\` passed; waiting until nothing new has appeared for 60 s.",
+      "Rolling out <head>",
+      "Live at pr-1-hello.localhost:PORT",
+    ]
+  `);
   expect((await hello.visit(`pr-${number}-hello.localhost`)).body).toBe("good morning");
   await world.quiet();
   // Previews only: nothing reaches an environment unasked.
@@ -91,7 +98,7 @@ test("a preview gets the keys it asks for of a Secret that was opened to this re
   await core.createNamespacedSecret({ namespace, body: { metadata: { name: "hello-preview" }, stringData: data } });
 
   const { sha } = await hello.person.openPullRequest({ branch: "greeting" , version: { "server.js": serverJs("hi") } });
-  expect(await statusIs(at(world, hello), sha, "proa/preview", "failure")).toMatchInlineSnapshot(`"the Secret \`hello-preview\` does not exist."`);
+  expect(await statusIs(at(world, hello), sha, "proa/preview", "failure")).toMatchInlineSnapshot(`"the Secret \`hello-preview\` does not carry the label proa.dev/allow-previews: "true", which lets previews copy it."`);
 
   const labels = { "proa.dev/repository-id": `${hello.id}`, "proa.dev/allow-previews": "true" };
   await core.replaceNamespacedSecret({ namespace, name: "hello-preview", body: { metadata: { name: "hello-preview", labels }, stringData: data } });
@@ -128,15 +135,15 @@ test("a fork's pull request gets no preview, and its status says so", async (t) 
 
 test("a preview that nobody touches goes when its time to live ends, and /deploy brings it back", async (t) => {
   const world = await startWorld(t);
-  const hello = await world.repository("hello", app("hello", config({ ...requireTest, previews: { ttl: "1d" } })));
+  const hello = await world.repository("hello", app("hello", config({ ...requireTest, previews: { ttl: "1h" } })));
   const { sha } = await hello.person.openPullRequest({ branch: "greeting", version: { "server.js": serverJs("hi") } });
   await statusIs(at(world, hello), sha, "proa/preview", "success");
-  await world.pass(23 * 3_600_000);
+  await world.pass(50 * 60_000);
   expect(await hello.namespace("acme-hello-pr-1")).not.toBeNull();
-  await world.pass(2 * 3_600_000);
+  await world.pass(20 * 60_000);
   await world.until(async () => (await hello.namespace("acme-hello-pr-1")) === null, "the namespace is gone");
   await world.quiet();
-  expect(await hello.comment(1)).toContain("its time to live ended; push or comment /deploy to bring it back");
+  expect(await hello.comment(1)).toContain("its time to live ended");
   // The commit was live, and that stays true.
   expect(await hello.status(sha, "proa/preview")).toMatchObject({ state: "success" });
 
@@ -194,7 +201,7 @@ test("a mistake in .proa.yml is shown on its line, and what serves stays", async
   const broken = "version: 1\nservices:\n  web:\n    prot: 8080\ngate:\n  require: [test]\n";
   const bad = await hello.person.push("one", { ".proa.yml": broken });
   const says = readable(await statusIs(at(world, hello), bad, "proa/preview", "failure"), { good: sha });
-  expect(says).toMatchInlineSnapshot();
+  expect(says).toMatchInlineSnapshot(`".proa.yml line 4: \`services.web.prot\` is not a key that Proa knows. <good> still serves."`);
   const report = await world.until(() => hello.checkRun(bad, "proa/preview report"), "the report is there");
   expect(report.annotations).toMatchInlineSnapshot(`
     [

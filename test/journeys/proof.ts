@@ -16,10 +16,12 @@ export function problemsOf({ world, exchanges, log, tolerate }: Remains): string
   return [
     ...world.github.unknownRoutes.map((route) => `${route} is not served by the local GitHub`),
     ...unless("dead letters", () => world.queue.deadLetters().map((letter) => `dead letter: ${JSON.stringify(letter)}`)),
-    ...unless("error lines", () => log.filter((line) => line.includes('"level":"error"'))),
+    ...unless("error lines", () => log.filter(isError)),
     ...unless("nonconforming exchanges", () => nonconforming(exchanges)),
   ];
 }
+
+export const isError = (line: string): boolean => line.includes('"level":"error"');
 
 /** So many of one kind are compared with GitHub's description: the next would say the same. */
 const ENOUGH = 5;

@@ -63,6 +63,7 @@ test("race 33: whatever GitHub fails to show, nothing is deleted", async (t) => 
   });
   const pulls = [await shop.person.openPullRequest({ branch: "lamp" }), await shop.person.openPullRequest({ branch: "oar" })];
   for (const { sha } of pulls) await live(shop, sha, "preview");
+  await shop.quiet();
   const before = await shop.comment(1);
 
   for (mode of ["empty", "down", "missing"] as const) {
@@ -92,7 +93,9 @@ test("race 34: a suspended installation is left alone, and caught up with when i
   expect(await shop.statuses(pushed, "proa/preview")).toEqual([]);
 
   await setSuspended(shop, false);
+  const resumed = shop.world.clock.nowMs();
   await live(shop, pushed, "preview");
+  expect(shop.world.clock.nowMs() - resumed).toBeLessThan(60_000);
 });
 
 test("race 35: after an outage whose webhooks are gone for ever, a sweep finds what happened", async (t) => {
@@ -131,11 +134,12 @@ test("race 48: a renamed repository keeps its previews and environments, and the
   const { sha } = await shop.person.openPullRequest({ branch: "lamp" });
   await live(shop, sha, "preview");
   await shop.as("owner").octokit.rest.repos.update({ owner: "acme", repo: "shop", name: "chandlery" });
-  const pushed = await shop.person.push("lamp", "good");
+  const { person } = await shop.repository("chandlery", {});
+  const pushed = await person.push("lamp", "good");
   await live(shop, pushed, "preview");
-  const main = await shop.person.push("main", "good");
+  const main = await person.push("main", "good");
   await live(shop, main, "production");
-  await shop.person.close(1);
+  await person.close(1);
   await commentSays(shop, 1, "Preview removed");
   await shop.quiet();
 
