@@ -1,7 +1,8 @@
-import { composeDeployer, lambdaHost } from "../src/compose.ts";
+import { composeDeployer } from "../src/compose.ts";
 import { parseMessage } from "../src/core/message-parse.ts";
 import { handle } from "../src/handle.ts";
 import { queueHandler } from "../src/handlers.ts";
+import { lambdaHost } from "../src/host.ts";
 import { once } from "../src/lambda.ts";
 import { deployerSettings } from "../src/settings.ts";
 import { loadTemplates } from "../src/templates.ts";

@@ -1,4 +1,5 @@
-import { composeReporter, lambdaHost } from "../src/compose.ts";
+import { composeReporter } from "../src/compose-reporter.ts";
+import { lambdaHost } from "../src/host.ts";
 import { queueHandler } from "../src/handlers.ts";
 import { once } from "../src/lambda.ts";
 import { report } from "../src/report.ts";

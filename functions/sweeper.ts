@@ -1,4 +1,5 @@
-import { composeSweeper, lambdaHost } from "../src/compose.ts";
+import { composeSweeper } from "../src/compose.ts";
+import { lambdaHost } from "../src/host.ts";
 import { once } from "../src/lambda.ts";
 import { sweeperSettings } from "../src/settings.ts";
 import { sweepGitHub, sweepOverdue } from "../src/sweep.ts";

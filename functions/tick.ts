@@ -1,5 +1,5 @@
 import { createSqliteQueue } from "../src/adapters/queue-sqlite.ts";
-import { lambdaHost } from "../src/compose.ts";
+import { lambdaHost } from "../src/host.ts";
 import { queueHandler } from "../src/handlers.ts";
 import { once } from "../src/lambda.ts";
 import { tickSettings } from "../src/settings.ts";

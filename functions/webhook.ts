@@ -7,7 +7,10 @@ import { receive, type ReceiveEffects } from "../src/receive.ts";
 import { webhookSettings } from "../src/settings.ts";
 
 /** GitHub's webhooks, behind a Function URL: verify, name what to look at, queue it, answer. */
-export const handler: UrlHandler = async (event) => toResult(await receive(toRequest(event), await effects()));
+export const handler: UrlHandler = async (event) => {
+  const fx = await effects();
+  return toResult(await receive(toRequest(event), fx));
+};
 
 const effects = once(async (): Promise<ReceiveEffects> => {
   const settings = webhookSettings(process.env);

@@ -9,7 +9,8 @@ import { createSqliteQueue, type QueueSource } from "../src/adapters/queue-sqlit
 import type { Queue } from "../src/adapters/queue.ts";
 import { createStore, type Store } from "../src/adapters/store.ts";
 import { createSqliteTable } from "../src/adapters/table-sqlite.ts";
-import { composeDeployer, type Host } from "../src/compose.ts";
+import { composeDeployer } from "../src/compose.ts";
+import type { Host } from "../src/host.ts";
 import { parseMessage } from "../src/core/message-parse.ts";
 import type { Effects } from "../src/effects.ts";
 import { handle } from "../src/handle.ts";
@@ -232,6 +233,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
             ? webhook(req, res)
             : page(req, res);
     Promise.resolve(served).catch((error: unknown) => {
+      // Whoever asked is gone, as everybody is when the world ends: nobody to answer and nothing to mend.
+      if (res.destroyed) return;
       host.log.error("request failed", error, { path });
       if (!res.headersSent) res.writeHead(500);
       res.end();

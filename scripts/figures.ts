@@ -63,7 +63,10 @@ async function step(name: string, work: () => Promise<void>): Promise<void> {
   const made = calls.slice(from);
   const write = made.find(({ system, what }) => system === "cluster" && /^(PATCH|POST) .*deployments/.test(what));
   console.log(`\n${name}: ${((answered - started) / 1000).toFixed(1)} s`);
-  if (write !== undefined) console.log(`  waits one after the other, from the last hint to the patched Deployment: ${waitsBefore(made, write)}`);
+  if (write !== undefined)
+    console.log(
+      `  waits one after the other, from the last hint to the patched Deployment: ${waitsBefore(made, write)}`,
+    );
   for (const system of ["github", "registry", "cluster", "store"] as const) {
     const own = made.filter((call) => call.system === system);
     console.log(`  ${system}: ${own.length}`);
@@ -76,7 +79,8 @@ function waitsBefore(made: readonly Call[], write: Call): string {
   const loads = made.filter(({ what, start }) => what === "load" && start < write.start);
   const walk = made.filter(({ start, end }) => start >= (loads.at(-1)?.start ?? 0) && end <= write.end);
   const chain: Call[] = [];
-  for (const call of walk.toSorted((a, b) => a.end - b.end)) if (call.start >= (chain.at(-1)?.end ?? 0)) chain.push(call);
+  for (const call of walk.toSorted((a, b) => a.end - b.end))
+    if (call.start >= (chain.at(-1)?.end ?? 0)) chain.push(call);
   return `${chain.length} (${chain.map(({ system, what }) => `${system} ${what}`).join(" → ")})`;
 }
 
@@ -94,9 +98,9 @@ function traceRequests({ url, cluster, secrets }: World): void {
     const headers = JSON.stringify(request.headers);
     const path = request.path.split("?")[0] ?? "";
     const system =
-      `${request.origin}` === cluster.url && headers.includes(secrets.deployerToken)
+      request.origin === cluster.url && headers.includes(secrets.deployerToken)
         ? "cluster"
-        : `${request.origin}` !== url
+        : request.origin !== url
           ? null
           : path.startsWith("/v2/") && request.method === "HEAD"
             ? "registry"
@@ -142,8 +146,20 @@ async function commit(variant: keyof typeof variants, n: number): Promise<string
     const present = await octokit.repos.getContent({ ...repo, path, ref: branch }).catch(() => null);
     const old = present !== null && "sha" in present.data ? { sha: present.data.sha } : {};
     // Each file is a commit: only those that differ are written.
-    if (present !== null && "content" in present.data && Buffer.from(present.data.content, "base64").toString() === content) continue;
-    const body = { ...repo, path, branch, message: `${variant} ${n}`, content: Buffer.from(content).toString("base64"), ...old };
+    if (
+      present !== null &&
+      "content" in present.data &&
+      Buffer.from(present.data.content, "base64").toString() === content
+    )
+      continue;
+    const body = {
+      ...repo,
+      path,
+      branch,
+      message: `${variant} ${n}`,
+      content: Buffer.from(content).toString("base64"),
+      ...old,
+    };
     sha = (await octokit.repos.createOrUpdateFileContents(body)).data.commit.sha ?? "";
   }
   return sha;
@@ -167,11 +183,14 @@ async function answering(host: string, sha: string | null): Promise<void> {
 /** Through the ingress. Node resolves no *.localhost, and fetch sends no Host header of one's own: so node:http. */
 function visit(host: string): Promise<{ status: number; body: string }> {
   return new Promise((resolve) => {
-    const asked = get({ host: "127.0.0.1", port: new URL(world.url).port, path: "/version", headers: { host } }, (response) => {
-      let body = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
-    });
+    const asked = get(
+      { host: "127.0.0.1", port: new URL(world.url).port, path: "/version", headers: { host } },
+      (response) => {
+        let body = "";
+        response.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+      },
+    );
     asked.on("error", () => resolve({ status: 0, body: "" }));
   });
 }
@@ -186,7 +205,7 @@ async function settle(): Promise<void> {
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 120_000; !(await condition()); ) {
+  for (const end = Date.now() + 120_000; !(await condition());) {
     if (Date.now() > end) throw new Error("waited two minutes");
     await delay(20);
   }

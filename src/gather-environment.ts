@@ -32,7 +32,7 @@ interface At {
 /** Reads an environment's world as it is now; changes nothing. */
 export async function gatherEnvironment(
   target: EnvironmentTarget,
-  { state, known }: { state: TargetState; known: KnownTarget },
+  { state, known, hinted }: { state: TargetState; known: KnownTarget; hinted: TargetState["expecting"] },
   fx: Effects,
 ): Promise<EnvironmentSeen> {
   const { repo } = state;
@@ -53,6 +53,7 @@ export async function gatherEnvironment(
     repositoryActive: meta?.active ?? true,
     previous,
     namespaceProblem: null,
+    hinted,
   };
   const nothing = (because: string) => ({ kind: "nothing", because }) as const;
   if (repository === null)

@@ -48,7 +48,7 @@ async function fanOut(topic: string, { because, delivery }: CommitMessage | Imag
  * environment could ever see, so that later each one is found by its record.
  */
 async function branchMoved(message: BranchMessage, fx: Effects): Promise<void> {
-  const { repoId, repo, installation, because, branch } = message;
+  const { repoId, repo, installation, because, branch, sha } = message;
   await rememberRepo(repoId, repo, installation, fx);
   const environments = await environmentsOf(message, fx);
   const concerned = new Set<string>();
@@ -56,7 +56,9 @@ async function branchMoved(message: BranchMessage, fx: Effects): Promise<void> {
   for (const name of concerned) {
     for (const other of environments)
       if (other.from.kind === "environment" && other.from.environment === name) concerned.add(other.name);
-    await look({ kind: "env", repoId, environment: name }, { installation, repo, because }, fx);
+    const follows = environments.some(({ name: other, from }) => other === name && from.kind === "branch");
+    const target: Target = { kind: "env", repoId, environment: name };
+    await look(target, { installation, repo, because, ...(follows ? { sha } : {}) }, fx);
   }
 }
 

@@ -1,21 +1,21 @@
 import { randomUUID } from "node:crypto";
 import { dedupId } from "./core/event.ts";
 import type { LookMessage } from "./core/message.ts";
-import { type Target, targetId } from "./core/names.ts";
+import { type Sha, type Target, targetId } from "./core/names.ts";
 import type { Effects } from "./effects.ts";
 
 /** Enqueues a look at a target, from inside: a hint like any other. */
 export async function look(
   target: Target,
-  from: Pick<LookMessage, "installation" | "repo" | "because"> & { readonly delivery?: string },
+  from: Pick<LookMessage, "installation" | "repo" | "because"> & { readonly delivery?: string; readonly sha?: Sha },
   fx: Pick<Effects, "queue" | "clock">,
 ): Promise<void> {
-  const { installation, repo, because, delivery = `proa-${randomUUID()}` } = from;
+  const { installation, repo, because, delivery = `proa-${randomUUID()}`, sha = null } = from;
   const message: LookMessage = {
     v: 1,
     kind: "look",
     target,
-    sha: null,
+    sha,
     delivery,
     receivedAt: fx.clock.now(),
     installation,

@@ -77,12 +77,11 @@ async function step(message: TargetMessage, known: Known, fx: Effects): Promise<
     return watch(known, null, fx);
   }
   const { target } = message;
-  return target.kind === "preview" ? stepPreview(message, target, known, fx) : stepEnvironment(target, known, fx);
+  return target.kind === "preview" ? stepPreview(message, target, known, fx) : stepEnvironment(message, target, known, fx);
 }
 
 async function stepPreview(message: TargetMessage, target: PreviewTarget, known: Known, fx: Effects): Promise<void> {
-  const named = message.kind === "look" && message.sha !== null ? { sha: message.sha, at: message.receivedAt } : null;
-  const { sha: hinted, at: hintedAt } = named ?? known.state.expecting ?? { sha: null, at: 0 };
+  const { sha: hinted, at: hintedAt } = hintOf(message, known.state) ?? { sha: null, at: 0 };
   const began = fx.clock.now();
   const gathered = await gatherPreview(target, { state: known.state, known, hinted, hintedAt }, fx);
   const decision = decidePreview(gathered.seen);
@@ -108,9 +107,19 @@ async function stepPreview(message: TargetMessage, target: PreviewTarget, known:
   });
 }
 
-async function stepEnvironment(target: EnvironmentTarget, known: Known, fx: Effects): Promise<void> {
+/** The commit that GitHub should show by now: the message's own, or the one that is still looked for. */
+const hintOf = (message: TargetMessage, { expecting }: TargetState): TargetState["expecting"] =>
+  message.kind === "look" && message.sha !== null ? { sha: message.sha, at: message.receivedAt } : expecting;
+
+async function stepEnvironment(
+  message: TargetMessage,
+  target: EnvironmentTarget,
+  known: Known,
+  fx: Effects,
+): Promise<void> {
   const began = fx.clock.now();
-  const seen = await gatherEnvironment(target, { state: known.state, known }, fx);
+  const hinted = hintOf(message, known.state);
+  const seen = await gatherEnvironment(target, { state: known.state, known, hinted }, fx);
   const decision = decideEnvironment(seen);
   const candidates = seen.source.kind === "candidates" ? seen.source.candidates : [];
   await perform(decision, known, fx, {

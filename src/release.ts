@@ -79,10 +79,11 @@ export function renderRelease(input: ReleaseInput, fx: Pick<Effects, "templates"
 }
 
 /** Where a target's objects go: a preview's own, or the one that the environment's owner made. */
-export const namespaceOf = ({ target, repo }: TargetState, env: EnvironmentConfig | null): string =>
-  target.kind === "preview"
-    ? previewNamespaceName({ ...splitRepo(repo), number: target.number })
-    : (env?.namespace ?? "");
+export function namespaceOf({ target, repo, placements }: TargetState, env: EnvironmentConfig | null): string {
+  if (target.kind === "env") return env?.namespace ?? "";
+  // Where it is, if it is anywhere: the repository may have had another name then.
+  return placements["default"]?.namespace ?? previewNamespaceName({ ...splitRepo(repo), number: target.number });
+}
 
 /** An earlier release as a new revision: its own objects and digests, only the record of who wrote them is new. */
 export function again(earlier: Release, { rev, plan, now }: Pick<ReleaseInput, "rev" | "plan" | "now">): Release {

@@ -170,7 +170,7 @@ export async function loadWebernetes(): Promise<Webernetes> {
   const folder = join(packageFile, "../../../.cache/proa");
   const bundle = join(folder, `webernetes-${key}.mjs`);
   if (!existsSync(bundle)) {
-    const { build } = await import("esbuild");
+    const { build, stop } = await import("esbuild");
     mkdirSync(folder, { recursive: true });
     const partial = `${bundle}.${process.pid}`;
     await build({
@@ -182,6 +182,7 @@ export async function loadWebernetes(): Promise<Webernetes> {
       mainFields: ["module", "main"],
       logLevel: "silent",
     });
+    await stop(); // else its service process stays for as long as this one
     renameSync(partial, bundle); // atomic: test files run side by side
   }
   return (await import(/* @vite-ignore */ pathToFileURL(bundle).href)) as Webernetes;

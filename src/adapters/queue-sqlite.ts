@@ -69,10 +69,27 @@ export function createSqliteQueue(path: string, now: () => number, visibilityMs 
      (SELECT grp, MIN(seq) AS seq FROM messages WHERE queue = ?1 AND dead = 0 GROUP BY grp) h ON m.seq = h.seq`,
   );
 
+  /** A process that dies on the way has done nothing, and another process sees all of it or nothing. */
+  function atOnce<T>(work: () => T): T {
+    db.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      db.exec("COMMIT");
+      return result;
+    } catch (error) {
+      db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
   function put(queue: QueueName, group: string, body: unknown, dedupId: string | null, delayMs: number): void {
-    forget.run(now() - DEDUPLICATION_MS);
-    if (dedupId !== null && remember.run(queue, dedupId, now()).changes === 0) return;
-    insert.run(randomUUID(), queue, group, JSON.stringify(body), now() + delayMs);
+    const isNew = atOnce(() => {
+      forget.run(now() - DEDUPLICATION_MS);
+      if (dedupId !== null && remember.run(queue, dedupId, now()).changes === 0) return false;
+      insert.run(randomUUID(), queue, group, JSON.stringify(body), now() + delayMs);
+      return true;
+    });
+    if (!isNew) return;
     for (const listener of listeners) listener(queue);
   }
 
@@ -87,21 +104,22 @@ export function createSqliteQueue(path: string, now: () => number, visibilityMs 
       if (delayMs > 0) put("tick", `report/${installation}#${randomUUID()}`, body, null, delayMs);
       else put("reporter", `${installation}`, body, null, 0);
     },
-    receive: (queue, max) => {
-      const rows = heads.all(queue, now(), max) as unknown as (Omit<QueuedMessage, "group"> & {
-        seq: number;
-        grp: string;
-      })[];
-      return rows.flatMap((row) => {
-        if (row.receives >= MAX_RECEIVES) {
-          bury.run(row.seq);
-          return [];
-        }
-        const receipt = randomUUID();
-        take.run(receipt, now() + visibilityMs, row.seq);
-        return [{ id: row.id, receipt, group: row.grp, body: row.body, receives: row.receives + 1 }];
-      });
-    },
+    receive: (queue, max) =>
+      atOnce(() => {
+        const rows = heads.all(queue, now(), max) as unknown as (Omit<QueuedMessage, "group"> & {
+          seq: number;
+          grp: string;
+        })[];
+        return rows.flatMap((row) => {
+          if (row.receives >= MAX_RECEIVES) {
+            bury.run(row.seq);
+            return [];
+          }
+          const receipt = randomUUID();
+          take.run(receipt, now() + visibilityMs, row.seq);
+          return [{ id: row.id, receipt, group: row.grp, body: row.body, receives: row.receives + 1 }];
+        });
+      }),
     delete: (receipt) => void remove.run(receipt),
     release: (receipt, delayMs) => void release.run(now() + delayMs, receipt),
     nextVisibleAt: (queue) => (next.get(queue) as { at: number | null }).at,

@@ -217,7 +217,8 @@ function writesOf({ known, next, surfaces, release, applied, holds, slots, waiti
       due,
     } as Write);
   }
-  return writes;
+  // Two services of one image wait for it, or find it, together: one item, written once.
+  return [...new Map(writes.map((write) => [`${write.key.pk} ${write.key.sk}`, write])).values()];
 }
 
 const values = <T>(items: readonly Item[]): T[] => items.map(({ value }) => value as T);

@@ -52,6 +52,10 @@ export function createSqliteTable(path: string): Table & { close(): void } {
     query: async (pk, prefix = "") => (list.all(pk, prefix, `${prefix}\uffff`) as unknown as Row[]).map(item),
     due: async (index, before, limit) => (due.all(index, before, limit) as unknown as Row[]).map(item),
     write: async (writes) => {
+      // DynamoDB refuses it; what runs here has to run there.
+      const keys = writes.map(({ key: { pk, sk } }) => `${pk} ${sk}`);
+      const twice = keys.find((key, index) => keys.indexOf(key) !== index);
+      if (twice !== undefined) throw new Error(`${twice} is written twice in one transaction`);
       db.exec("BEGIN IMMEDIATE");
       try {
         const done = writes.every(apply);

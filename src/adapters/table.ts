@@ -10,7 +10,7 @@ export interface Table {
   query(pk: string, prefix?: string): Promise<Item[]>;
   /** Items of the sparse index `due.index` whose time has come, earliest first. */
   due(index: string, before: Millis, limit: number): Promise<Item[]>;
-  /** All writes or none. `conflict`: a condition did not hold and nothing was written. */
+  /** All writes or none, each of another item. `conflict`: a condition did not hold and nothing was written. */
   write(writes: readonly Write[]): Promise<"written" | "conflict">;
 }
 

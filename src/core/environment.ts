@@ -11,7 +11,7 @@ import {
   releaseKey,
 } from "./decision.ts";
 import { type Millis, type Sha, short } from "./names.ts";
-import { gated, missingImages, unended } from "./preview.ts";
+import { gated, LAG_BELIEVED_AFTER, missingImages, unended } from "./preview.ts";
 import {
   type CommandAnswer,
   failedText,
@@ -40,6 +40,8 @@ export interface EnvironmentSeen {
   readonly previous: Release | null;
   /** null: in order; otherwise what the cluster's owner has to do first. */
   readonly namespaceProblem: string | null;
+  /** What the event said the branch's tip is, and when; the API may still show an older one. */
+  readonly hinted: TargetState["expecting"];
 }
 
 export type Source =
@@ -67,7 +69,7 @@ export interface Candidate {
 
 /** Commits of a busy branch whose status is still pending. */
 const MOST_OPEN = 50;
-const POLL = { unknown: 60_000, nothing: 30 * 60_000, person: 30 * 60_000 } as const;
+const POLL = { lag: 2_000, unknown: 60_000, nothing: 30 * 60_000, person: 30 * 60_000 } as const;
 
 /**
  * What to do about an environment. Commands first; then: a rollout in progress is watched unless something newer is ready;
@@ -76,15 +78,24 @@ const POLL = { unknown: 60_000, nothing: 30 * 60_000, person: 30 * 60_000 } as c
  */
 export function decideEnvironment(seen: EnvironmentSeen): Decision {
   const ordered = applyCommands(seen);
-  const at: EnvironmentSeen = { ...seen, state: ordered.state, holds: ordered.holds };
+  const at: EnvironmentSeen = { ...seen, state: { ...ordered.state, expecting: null }, holds: ordered.holds };
   const decision = {
-    ...decide(at, ordered),
+    ...expectant(at, decide(at, ordered)),
     applied: ordered.answers,
     holds: { put: ordered.put, remove: ordered.remove },
   };
   return decision.act.kind === "none" && decision.next.rollout !== null
     ? { ...decision, act: { kind: "observe" } }
     : decision;
+}
+
+/** GitHub is not read-your-writes: where nothing else is to do, the tip that an event named is looked for until GitHub shows it. */
+function expectant({ hinted, source, state, now }: EnvironmentSeen, decision: Decision): Decision {
+  const shown = source.kind === "candidates" ? source.tip : null;
+  const late = hinted !== null && shown !== null && shown !== hinted.sha && shown === state.wanted?.sha;
+  const idle = decision.act.kind === "none" && decision.next.rollout === null;
+  if (!late || !idle || now - hinted.at >= LAG_BELIEVED_AFTER) return decision;
+  return { ...decision, next: { ...decision.next, expecting: hinted }, wakeInMs: Math.min(decision.wakeInMs ?? POLL.lag, POLL.lag) };
 }
 
 function decide(seen: EnvironmentSeen, ordered: Ordered): Decision {

@@ -39,8 +39,8 @@ const POLL = {
   slot: 60_000,
   removing: 2_000,
 } as const;
-/** A read that still shows another head than the event after this long is believed: the event itself was the late one. */
-const LAG_BELIEVED_AFTER = 30_000;
+/** Shared with environments: a read that still shows another head than the event after this long is believed: the event itself was the late one. */
+export const LAG_BELIEVED_AFTER = 30_000;
 /** An image this late is said to be missing, by its tag. */
 const IMAGE_LATE_AFTER = 10 * 60_000;
 /** Heads that were pushed over before they were live, and may still show as pending. */

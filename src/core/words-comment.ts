@@ -47,7 +47,7 @@ function previewComment(state: TargetState, number: number): string | null {
     removing: "Preview is being removed",
   }[phase];
   const lines = [`### ${heading}${phase === "live" && url ? `: ${url}` : ""}`, ""];
-  lines.push(sha === null ? reason(state) : `**Commit** ${short(sha)} · ${reason(state)}`);
+  lines.push(sha === null ? capital(reason(state)) : `**Commit** ${short(sha)} · ${reason(state)}`);
   if (live !== null && live.sha !== sha) lines.push("", `**Still serving** ${short(live.sha)}${url ? ` at ${url}` : ""}`);
   if (phase === "failed" && report !== null && report.sha === failed?.sha) lines.push("", folded("What happened", report.text));
   if (state.problems.length > 0) lines.push("", problemList(state));
@@ -62,6 +62,8 @@ function reason(state: TargetState): string {
   if (state.phase === "rolling" || state.phase === "baking") return sentence(rollingText(state));
   return sentence(state.phase === "failed" && state.failed !== null ? state.failed.because : state.because);
 }
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 const folded = (title: string, text: string): string =>
   `<details><summary>${title}</summary>\n\n${text}\n\n</details>`;

@@ -84,17 +84,21 @@ test(
   },
 );
 
-test("a pod's log stays open while a delivery is sent again and the page goes on", { timeout: 2 * PATIENCE_MS }, async () => {
-  await page.goto(origin);
-  const cluster = page.getByRole("region", { name: "In the cluster" });
-  await cluster.getByRole("button", { name: "production" }).click();
-  await cluster.getByRole("button", { name: "Log", exact: true }).click();
-  await cluster.getByText(/is listening on port/).waitFor();
-  await page.getByRole("button", { name: "Redeliver" }).first().click();
-  await page.getByText("GitHub delivers it once more").waitFor();
-  await page.getByRole("region", { name: "Activity" }).getByText("again").first().waitFor();
-  expect(await cluster.locator(".log pre").innerText()).toMatch(/is listening on port/);
-});
+test(
+  "a pod's log stays open while a delivery is sent again and the page goes on",
+  { timeout: 2 * PATIENCE_MS },
+  async () => {
+    await page.goto(origin);
+    const cluster = page.getByRole("region", { name: "In the cluster" });
+    await cluster.getByRole("button", { name: "production" }).click();
+    await cluster.getByRole("button", { name: "Log", exact: true }).click();
+    await cluster.getByText(/is listening on port/).waitFor();
+    await page.getByRole("button", { name: "Redeliver" }).first().click();
+    await page.getByText("GitHub delivers it once more").waitFor();
+    await page.getByRole("region", { name: "Activity" }).getByText("again").first().waitFor();
+    expect(await cluster.locator(".log pre").innerText()).toMatch(/is listening on port/);
+  },
+);
 
 test(
   "what somebody writes is text on the page, and a refused command is answered",

@@ -66,6 +66,7 @@ const ready: EnvironmentSeen = {
   source: ahead(candidate("b")),
   previous: release("0", 1),
   namespaceProblem: null,
+  hinted: null,
 };
 
 const withState = (change: Partial<TargetState>, seen = ready): EnvironmentSeen => ({ ...seen, state: { ...seen.state, ...change } });
@@ -339,6 +340,28 @@ describe("/deploy", () => {
 
   test("of what is live already says so", () => {
     expect(decideEnvironment({ ...withSource("identical"), commands: [ordered("deploy")] })).toMatchObject({ act: { kind: "none" }, applied: [{ accepted: true, answer: "aaaaaaa is live already" }] });
+  });
+});
+
+describe("GitHub behind its own event", () => {
+  const hinted = { sha: sha("b"), at: NOW };
+  const behind: EnvironmentSeen = { ...withSource("identical"), state: liveRecord(staging, "a", 1), hinted };
+
+  test("is asked again until it shows the pushed commit", () => {
+    const { next, wakeInMs } = decideEnvironment(behind);
+    expect(next).toMatchObject({ phase: "live", expecting: hinted });
+    expect(wakeInMs).toBe(2_000);
+  });
+
+  test("is believed after half a minute: then it was the event that was late", () => {
+    const { next, wakeInMs } = decideEnvironment({ ...behind, now: NOW + 30_000 });
+    expect(next.expecting).toBeNull();
+    expect(wakeInMs).toBeNull();
+  });
+
+  test("holds nothing up that is ready, and no rollout that is watched", () => {
+    expect(deployed({ ...ready, state: { ...ready.state, wanted: { sha: sha("b"), since: NOW } }, hinted: { sha: sha("c"), at: NOW } })).toBe(sha("b"));
+    expect(decideEnvironment(withState({ rollout: rollout("b", 2) }, behind)).next.expecting).toBeNull();
   });
 });
 

@@ -217,7 +217,7 @@ describe("the preview's comment", () => {
       "#7
       ### Preview removed
 
-      merged as ddddddd.
+      Merged as ddddddd.
 
       > A tag moved.
 

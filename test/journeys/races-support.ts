@@ -32,6 +32,7 @@ const isMap = (value: unknown): value is Yaml => typeof value === "object" && va
 /** Puts a changed `.proa.yml` on `main` and waits until what follows from that push is over. */
 export async function configure(journey: Journey, change: Yaml): Promise<string> {
   const sha = await journey.person.push("main", { ".proa.yml": shopConfig(change) });
+  await journey.until(async () => (await journey.checkRun(sha, "test"))?.status === "completed", "the changed config is tested");
   await journey.quiet();
   return sha;
 }

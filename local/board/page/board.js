@@ -1,4 +1,4 @@
-import { h, morph } from "./dom.js";
+import { el, morph, nodes } from "./dom.js";
 import { activity, cluster, github, pipeline, shownTarget, story } from "./views.js";
 
 const VIEWS = { story, pipeline, github, cluster, activity };
@@ -49,7 +49,7 @@ function render() {
   for (const [id, view] of Object.entries(VIEWS)) {
     const section = byId(id);
     const next = section.cloneNode(false);
-    next.append(...[view(snapshot, ui)].flat(9).filter(Boolean));
+    next.append(...nodes(view(snapshot, ui)));
     morph(section, next);
   }
   byId("repo").textContent = `${repo.owner}/${repo.name}`;
@@ -86,12 +86,9 @@ async function press(action, input) {
 }
 
 function toast(text, tone) {
-  const shown = h(
-    "p",
-    { class: "toast", "data-tone": tone },
-    h("span", {}, text),
-    h("button", { type: "button", class: "small", "data-dismiss": true, "aria-label": "Dismiss" }, "×"),
-  );
+  const shown = el`<p class="toast" data-tone=${tone}>
+    <span>${text}</span><button type="button" class="small" data-dismiss aria-label="Dismiss">×</button>
+  </p>`;
   byId("toasts").append(shown);
   // What went wrong stays until it has been read.
   if (tone === "ok") setTimeout(() => shown.remove(), 6_000);

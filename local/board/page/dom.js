@@ -1,14 +1,41 @@
-/** `h("a", { href }, "text", child, [more])`: an element. Text stays text: nothing that comes from outside becomes markup. */
-export function h(tag, props = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(props)) {
-    if (value === null || value === undefined || value === false) continue;
-    // The page's policy forbids style attributes; this way of setting one is allowed.
-    if (name === "style") for (const [property, to] of Object.entries(value)) element.style.setProperty(property, to);
-    else element.setAttribute(name, value === true ? "" : value);
+const templates = new WeakMap();
+
+/**
+ * el`<p class=${name}>${text} ${child}</p>`: one element. The markup is this page's own source; what is put in becomes text,
+ * nodes or attribute values and is never parsed. null and false put in nothing, and as an attribute's value leave it out.
+ */
+export function el(strings, ...values) {
+  if (!templates.has(strings)) templates.set(strings, compile(strings));
+  const root = templates.get(strings).content.firstElementChild.cloneNode(true);
+  for (const element of [root, ...root.querySelectorAll("*")])
+    for (const { name, value } of [...element.attributes])
+      if (value.startsWith("$")) set(element, name, values[Number(value.slice(1))]);
+  const places = document.createTreeWalker(root, NodeFilter.SHOW_COMMENT);
+  const found = [];
+  while (places.nextNode()) found.push(places.currentNode);
+  for (const place of found) place.replaceWith(...nodes(values[Number(place.data)]));
+  return root;
+}
+
+/** What can stand in an element: text, nodes, lists of them; nothing where there is nothing. */
+export const nodes = (value) => [value].flat(9).filter((each) => each !== null && each !== undefined && each !== false);
+
+function compile(strings) {
+  const template = document.createElement("template");
+  let html = "";
+  for (const [i, string] of strings.entries()) {
+    html += string.replace(/\n\s*/g, "");
+    if (i < strings.length - 1) html += html.lastIndexOf("<") > html.lastIndexOf(">") ? `"$${i}"` : `<!--${i}-->`;
   }
-  element.append(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false));
-  return element;
+  template.innerHTML = html;
+  return template;
+}
+
+function set(element, name, value) {
+  // The page's policy forbids style attributes; this way of setting one is allowed.
+  if (name === "hue") element.style.setProperty("--hue", value);
+  if (name === "hue" || value === null || value === undefined || value === false) element.removeAttribute(name);
+  else element.setAttribute(name, value === true ? "" : value);
 }
 
 /** Makes `from` look like `to` and changes only what differs, so focus, selection, scroll and opened details stay. */
