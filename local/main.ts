@@ -1,12 +1,17 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createBoard } from "./board/board.ts";
 import { createWorld } from "./world.ts";
 
 const dir = join(process.cwd(), ".proa");
-const port = Number(process.env["PORT"] ?? 4000);
+const port = portOf(process.env["PORT"]);
 mkdirSync(dir, { recursive: true });
+const pidFile = join(dir, "pid");
+if (isRunning(pidFile))
+  stop(
+    `Proa is running in ${dir} already (process ${readFileSync(pidFile, "utf8")}): stop that one first, or delete .proa/pid if that is another program.`,
+  );
+writeFileSync(pidFile, `${process.pid}`);
 
 // Lines go to a file: the terminal belongs to the one line that says where to look.
 const logFile = join(dir, "proa.log");
@@ -19,8 +24,8 @@ const world = await createWorld({
   page: createBoard,
 }).catch((error: unknown) => {
   if ((error as { code?: string }).code !== "EADDRINUSE") throw error;
-  console.error(`Port ${port} is taken: stop what uses it, or choose another with PORT=4100 npm start.`);
-  process.exit(1);
+  rmSync(pidFile, { force: true });
+  return stop(`Port ${port} is taken: stop what uses it, or choose another with PORT=4100 npm start.`);
 });
 
 const kubeconfig = join(dir, "kubeconfig");
@@ -49,6 +54,31 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     stopping = true;
     // What does not end in time is cut off; everything it knows is on disk.
     setTimeout(() => process.exit(1), 4_000).unref();
-    void world.close().then(() => process.exit(0));
+    void world.close().then(() => {
+      rmSync(pidFile, { force: true });
+      process.exit(0);
+    });
   });
+}
+
+function portOf(text: string | undefined): number {
+  if (text === undefined || text === "") return 4000;
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
+  return port > 0 && port < 65_536 ? port : stop(`PORT is "${text}": write a number from 1 to 65535, e.g. PORT=4100.`);
+}
+
+/** Two worlds on one folder would write over each other. A process that was killed leaves its file, not itself. */
+function isRunning(pidFile: string): boolean {
+  if (!existsSync(pidFile)) return false;
+  try {
+    process.kill(Number(readFileSync(pidFile, "utf8")), 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function stop(sentence: string): never {
+  console.error(sentence);
+  process.exit(1);
 }

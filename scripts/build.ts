@@ -1,5 +1,6 @@
 // One file per Lambda function, with everything it needs: `npm run build` → dist/<name>/index.mjs.
-import { cpSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, globSync, readFileSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -8,27 +9,28 @@ import { build, type Metafile } from "esbuild";
 const root = resolve(fileURLToPath(new URL("..", import.meta.url)));
 
 /** What a function's bundle came to. */
-export interface BuiltFunction {
+export interface Bundle {
   readonly name: string;
   readonly file: string;
   readonly bytes: number;
   readonly gzipBytes: number;
   /** npm packages in it, by name. */
   readonly packages: readonly string[];
-  readonly metafile: Metafile;
+  /** Every file that something in it comes from, ours and theirs. */
+  readonly inputs: readonly string[];
 }
 
 // What CommonJS packages expect to find, and an ES module does not have: https://github.com/evanw/esbuild/issues/1921
 const BANNER = `import { createRequire as proaCreateRequire } from "node:module"; const require = proaCreateRequire(import.meta.url);`;
 
 /** Bundles every function in `functions/` below `outdir`, which is emptied first. The same source gives the same bytes. */
-export async function buildFunctions(outdir: string): Promise<BuiltFunction[]> {
+export async function buildFunctions(outdir: string): Promise<Bundle[]> {
   rmSync(outdir, { recursive: true, force: true });
   const entries = globSync("functions/*.ts", { cwd: root }).sort();
   return Promise.all(entries.map((entry) => buildFunction(entry, outdir)));
 }
 
-async function buildFunction(entry: string, outdir: string): Promise<BuiltFunction> {
+async function buildFunction(entry: string, outdir: string): Promise<Bundle> {
   const name = basename(entry, ".ts");
   const folder = join(outdir, name);
   const file = join(folder, "index.mjs");
@@ -52,27 +54,44 @@ async function buildFunction(entry: string, outdir: string): Promise<BuiltFuncti
     metafile: true,
     logLevel: "warning",
   });
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "meta.json"), JSON.stringify(metafile));
   // The deployer alone renders manifests, and reads them from beside itself.
   if (name === "deployer") cpSync(join(root, "templates"), join(folder, "templates"), { recursive: true });
-  const bytes = statSync(file).size;
-  return { name, file, bytes, gzipBytes: gzipSync(readFileSync(file)).length, packages: packagesOf(metafile), metafile };
+  const code = readFileSync(file);
+  const inputs = inputsOf(metafile);
+  return { name, file, bytes: code.length, gzipBytes: gzipSync(code).length, packages: packagesOf(inputs), inputs };
 }
 
-/** `node_modules/a/node_modules/@b/c/x.js` is of `@b/c`. Only what ended up in the bundle counts, not what was looked at. */
-function packagesOf({ outputs }: Metafile): string[] {
-  const inputs = Object.values(outputs).flatMap(({ inputs: used }) =>
-    Object.entries(used).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
-  );
+/** Only what ended up in the bundle, not what was looked at. */
+function inputsOf({ outputs }: Metafile): string[] {
+  const used = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  return used.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])).sort();
+}
+
+/** `node_modules/a/node_modules/@b/c/x.js` is of `@b/c`. */
+function packagesOf(inputs: readonly string[]): string[] {
   const names = inputs.map((path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]);
   return [...new Set(names)].filter((name) => name !== undefined).sort();
 }
 
-function table(built: readonly BuiltFunction[]): string {
+/** How long the first `import` takes, as in a cold start; the best of three, each in a process of its own. */
+function importMs(file: string): number {
+  const script = `const before = performance.now(); await import(${JSON.stringify(file)}); console.log(performance.now() - before); process.exit(0)`;
+  const tries = [1, 2, 3].map(() =>
+    Number(execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" })),
+  );
+  return Math.min(...tries);
+}
+
+function table(built: readonly Bundle[]): string {
   const kb = (bytes: number): string => `${(bytes / 1024).toFixed(0)} KB`;
-  const rows = built.map(({ name, bytes, gzipBytes, packages }) => [name, kb(bytes), kb(gzipBytes), `${packages.length}`]);
-  return [["function", "minified", "gzip", "packages"], ...rows]
+  const rows = built.map(({ name, bytes, gzipBytes, packages, file }) => [
+    name,
+    kb(bytes),
+    kb(gzipBytes),
+    `${packages.length}`,
+    `${importMs(file).toFixed(0)} ms`,
+  ]);
+  return [["function", "minified", "gzip", "packages", "import"], ...rows]
     .map(([name = "", ...figures]) => [name.padEnd(10), ...figures.map((figure) => figure.padStart(9))].join(" "))
     .join("\n");
 }

@@ -77,9 +77,10 @@ async function applySupport(
   const name = `${object.kind} ${object.metadata.name}`;
   const fields = { cluster: cluster.cluster, object: name, namespace: object.metadata.namespace };
   log.info("apply", fields);
-  if (isNew && (await cluster.create(object)).kind === "created") {
-    log.info("applied", { ...fields, result: "created" });
-    return null;
+  const created = isNew ? await post(object, cluster) : null;
+  if (created?.kind === "created" || created?.kind === "refused") {
+    log.info("applied", { ...fields, result: created.kind });
+    return created.kind === "created" ? null : `${name}: ${created.detail}`;
   }
   const result = await cluster.apply(object);
   log.info("applied", { ...fields, result: result.kind });
@@ -91,6 +92,19 @@ async function applySupport(
       return `${name}: ${result.detail}`;
     case "missing":
       return `${name}: its namespace is gone`;
+  }
+}
+
+/** What the API server does not take it will not take the next time either: an end of this release, not a failure of the walk. */
+async function post(
+  object: KubeObject,
+  cluster: Kubernetes,
+): Promise<Awaited<ReturnType<Kubernetes["create"]>> | { readonly kind: "refused"; readonly detail: string }> {
+  try {
+    return await cluster.create(object);
+  } catch (error) {
+    if (!(error instanceof OutsideError) || error.problem.code !== "invalid") throw error;
+    return { kind: "refused", detail: error.problem.detail };
   }
 }
 
@@ -114,7 +128,8 @@ async function applyDeployment(object: KubeObject, seen: DeploymentView | undefi
   let live = seen ?? null;
   for (let attempt = 0; attempt < TRIES; attempt++) {
     if (live === null) {
-      const created = await logged(write, "create", name, () => cluster.create(object));
+      const created = await logged(write, "create", name, () => post(object, cluster));
+      if (created.kind === "refused") return { kind: "refused", because: `${name}: ${created.detail}` };
       if (created.kind === "created") return written(write, expected, { ...created, changed: true });
       live = await cluster.deployment(namespace, name);
       continue;

@@ -163,11 +163,15 @@ async function mergedHead({ github, repo }: At, commit: Commit, pull: { number: 
 async function fromEnvironment(at: At, environment: string, fx: Effects): Promise<Source> {
   const { target, state, github, repo, config, now } = at;
   const before: EnvironmentTarget = { kind: "env", repoId: target.repoId, environment };
-  const { state: source } = await fx.store.load(before);
+  const { state: source, holds } = await fx.store.load(before);
   if (!source?.live) return { kind: "nothing", because: `${environment} has nothing healthy yet` };
   const { live } = source;
   if (state.live?.sha === live.sha && state.live.key === live.key)
     return { kind: "candidates", tip: live.sha, relation: "identical", candidates: [] };
+  // The hold is written before a rollback's first write: from then on what is still live there goes nowhere.
+  const held = holds.find(({ sha }) => sha === live.sha);
+  if (held !== undefined)
+    return { kind: "nothing", because: `${short(live.sha)} is on hold in ${environment} (${held.because})` };
   const [release, comparison, push] = await Promise.all([
     fx.store.release(before, live.rev),
     state.live === null || state.live.sha === live.sha ? null : github.compare(repo, state.live.sha, live.sha),

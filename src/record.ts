@@ -28,7 +28,7 @@ export async function record(
   known: KnownTarget,
   next: TargetState,
   wakeInMs: Millis | null,
-  fx: Effects,
+  fx: Pick<Effects, "clock" | "store" | "queue">,
   extra: Omit<Save, "known" | "next" | "surfaces"> = {},
 ): Promise<KnownTarget & { readonly state: TargetState }> {
   const now = fx.clock.now();

@@ -60,10 +60,12 @@ export function recordUpdate(before: KubeObject | null, after: KubeObject, write
   const changed = new Set(
     [...now].filter((path) => !old.has(path) || !same(valueAt(before, path), valueAt(after, path))),
   );
-  const entries = (before?.metadata.managedFields ?? []).map((entry) => ({ entry, paths: decode(entry.fieldsV1) }));
+  // A client may move ownership itself, as kubectl does when it takes up server-side apply: what it writes is what holds.
+  const told = after.metadata.managedFields ?? before?.metadata.managedFields;
+  const entries = (told ?? []).map((entry) => ({ entry, paths: decode(entry.fieldsV1) }));
   const removed = [...old].filter((path) => !now.has(path));
   if (changed.size === 0 && removed.length === 0) {
-    if (before?.metadata.managedFields !== undefined) after.metadata.managedFields = before.metadata.managedFields;
+    if (told !== undefined) after.metadata.managedFields = told;
     return;
   }
   const mine = entries.find(({ entry }) => isWriter(entry, writer));

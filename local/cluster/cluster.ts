@@ -95,7 +95,7 @@ export async function createLocalCluster(options: LocalClusterOptions): Promise<
       server.close();
       server.closeAllConnections();
       stopNamespaces();
-      persistence.flush();
+      persistence.close();
       await kubelet.stop();
       await simulated.close();
     },

@@ -14,7 +14,8 @@ interface Saved {
 }
 
 export interface Persistence {
-  flush(): void;
+  /** Saves once more, and never again: what the cluster's own end does to its objects is not what it comes back as. */
+  close(): void;
 }
 
 const saveAfterMs = 100;
@@ -61,13 +62,19 @@ function withoutVersion(object: KubeObject): KubeObject {
 export function keepSaved(dir: string, store: ObjectStore, cluster: SimulatedCluster): Persistence {
   const file = join(dir, "objects.json");
   let timer: NodeJS.Timeout | undefined;
+  let closed = false;
   const following = store.follow(store.revision(), ({ kind, object }) => {
-    if (isKept(kind, object)) timer ??= setTimeout(flush, saveAfterMs);
+    if (!closed && isKept(kind, object)) timer ??= setTimeout(save, saveAfterMs);
   });
   if (following === "gone") throw new Error("the store has no history yet");
-  return { flush };
+  return {
+    close() {
+      closed = true;
+      save();
+    },
+  };
 
-  function flush(): void {
+  function save(): void {
     clearTimeout(timer);
     timer = undefined;
     const objects = kinds.flatMap((kind) => store.list(kind).filter((object) => isKept(kind, object)));

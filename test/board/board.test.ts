@@ -54,7 +54,7 @@ afterEach(async () => {
 });
 
 test(
-  "from a pull request through a crash to one digest in staging and production",
+  "from a pull request through a crash to one digest in staging and production, and back",
   { timeout: 4 * PATIENCE_MS },
   async () => {
     await page.goto(origin);
@@ -81,6 +81,13 @@ test(
     expect(digests[0]).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(digests[1]).toBe(digests[0]);
     expect(await appVersion("production")).toBe(await appVersion("staging"));
+
+    const live = github.locator("details.run", { hasText: "proa/production report" });
+    await live.locator("summary").click();
+    await live.getByRole("button", { name: "Roll back" }).click();
+    await stage("Production").getByText("On hold").waitFor();
+    await stage("Production").getByText("blocked").waitFor();
+    expect(await stage("Production").locator(".digest").getAttribute("title")).not.toBe(digests[0]);
   },
 );
 
@@ -114,7 +121,7 @@ test(
     await comment.getByText("<img src=x onerror=").waitFor();
     expect(await comment.locator("img, a").count()).toBe(0);
 
-    await page.getByLabel("Comment on").fill("/release-hold production");
+    await page.getByLabel("Comment on").fill("/release-hold staging");
     await page.getByRole("button", { name: "Comment", exact: true }).click();
     await page.getByText("nothing is held here").waitFor();
   },

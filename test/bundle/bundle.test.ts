@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Bundle, buildFunctions } from "../../scripts/build.ts";
+import { createStore } from "../../src/adapters/store.ts";
+import { createSqliteTable } from "../../src/adapters/table-sqlite.ts";
+import { parseRepoId } from "../../src/core/names.ts";
 
 const run = promisify(execFile);
 const SECRET = "a webhook secret of the bundle tests";
@@ -77,8 +80,11 @@ describe("a built function, in a process of its own", () => {
       because: "test",
       sha: null,
     };
-    const message = { ...look, target: { kind: "preview", repoId: 1, number: 7 } };
-    expect(await invoke("deployer", sqs(message))).toEqual({ batchItemFailures: [] });
+    const target = { kind: "preview", repoId: parseRepoId(1) ?? never(), number: 7 } as const;
+    expect(await invoke("deployer", sqs({ ...look, target }))).toEqual({ batchItemFailures: [] });
+    const table = createSqliteTable(join(dir, "store.sqlite"));
+    expect((await createStore(table).load(target)).state).toMatchObject({ failures: 1, wake: { n: 1 } });
+    table.close();
   });
 
   test("deployer gives a message back that it does not understand", async () => {
@@ -109,6 +115,10 @@ describe("a built function, in a process of its own", () => {
     },
   );
 });
+
+function never(): never {
+  throw new Error("1 is a repository's number");
+}
 
 const bundleOf = (name: string): Bundle => {
   const found = bundles.find((bundle) => bundle.name === name);

@@ -6,6 +6,7 @@ import { faulty, oneIn } from "./faulty.ts";
 import { type Journey, type JourneyOptions, startWorld } from "./harness.ts";
 import { readable } from "./readable.ts";
 
+/** Another one with every run, printed with the tests' names; to see a failure again, write its seed here. */
 const SEED = Date.now() % 1_000_000;
 const MINUTE = 60_000;
 
@@ -42,7 +43,9 @@ async function shortStory(shop: Journey, inProduction = () => {}): Promise<EndSt
 }
 
 const succeeded = (shop: Journey, sha: string, context: string) =>
-  shop.until(async () => (await shop.status(sha, context))?.state === "success", `${context} of ${sha} is a success`);
+  shop.until(async () => (await shop.status(sha, context))?.state === "success", `${context} of ${sha} is a success`, {
+    withinMs: 2 * MINUTE, // retries after back-offs cost real time too
+  });
 
 async function endState(shop: Journey, commits: Record<string, string>): Promise<EndState> {
   const nameOf = (sha: string) => Object.keys(commits).find((name) => commits[name] === sha) ?? "earlier";
@@ -103,7 +106,8 @@ const EXPECTED: EndState = {
 type Deliver = NonNullable<JourneyOptions["deliver"]>;
 
 describe(`the story ends the same (seed ${SEED})`, { timeout: 240_000 }, () => {
-  const told = async (t: TestContext, options: JourneyOptions): Promise<EndState> => shortStory(await startWorld(t, options));
+  const told = async (t: TestContext, options: JourneyOptions): Promise<EndState> =>
+    shortStory(await startWorld(t, options));
 
   test("in a world without faults", async (t) => {
     expect(await told(t, {})).toEqual(EXPECTED);
@@ -146,17 +150,20 @@ describe(`the story ends the same (seed ${SEED})`, { timeout: 240_000 }, () => {
   test("when GitHub shows pull requests and branches late, and no sweep has to help", async (t) => {
     const shop = await startWorld(t, { interfere: showingLate(4_000) });
     const began = shop.world.clock.nowMs();
-    expect(await shortStory(shop, () => expect(shop.world.clock.nowMs() - began).toBeLessThan(5 * MINUTE))).toEqual(EXPECTED);
+    expect(await shortStory(shop, () => expect(shop.world.clock.nowMs() - began).toBeLessThan(5 * MINUTE))).toEqual(
+      EXPECTED,
+    );
   });
 
-  test.for([SEED, SEED + 1])("when one call in ten fails, before or after it took effect (seed %i)", async (seed, t) => {
-    const fate = oneIn(10, chance(seed));
+  test("when one call in ten fails, before or after it took effect", async (t) => {
+    const fate = oneIn(10, chance(SEED));
     let failing = false;
     const interfere = (fx: Effects) => faulty(fx, () => (failing ? fate() : "well"));
     // Store and queue fail as well, so some messages are lost to the dead letters; the sweeps look at their targets again.
     const shop = await startWorld(t, { interfere, tolerate: ["dead letters", "error lines"] });
     failing = true;
     expect(await shortStory(shop)).toEqual(EXPECTED);
+    expect(shop.log.filter((line) => line.includes('"walk failed')).length).toBeGreaterThan(3);
   });
 });
 

@@ -51,10 +51,8 @@ function failing<T extends object>(
 }
 
 /** One call in `of` goes wrong, in each way as often. */
-export const oneIn =
-  (of: number, draw: () => number) =>
-  (): Fate => {
-    if (draw() >= 1 / of) return "well";
-    const way = draw();
-    return way < 1 / 3 ? "before" : way < 2 / 3 ? "after" : "limited";
-  };
+export const oneIn = (of: number, draw: () => number) => (): Fate => {
+  if (draw() >= 1 / of) return "well";
+  const way = draw();
+  return way < 1 / 3 ? "before" : way < 2 / 3 ? "after" : "limited";
+};

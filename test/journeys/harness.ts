@@ -94,7 +94,15 @@ export async function startWorld(t: TestContext, options: JourneyOptions = {}): 
       const token = login === "maintainer" ? world.secrets.token : people.find((one) => one.login === login)?.token;
       if (token === undefined) throw new Error(`nobody is called ${login}`);
       const nextVersion = () => ++version;
-      return createPerson({ login, token, owner: of, repo: name, url: world.url, dir: join(dir, "people"), nextVersion });
+      return createPerson({
+        login,
+        token,
+        owner: of,
+        repo: name,
+        url: world.url,
+        dir: join(dir, "people"),
+        nextVersion,
+      });
     };
     const person = as("maintainer");
     return { ...createSight(() => world, person.octokit, { owner, repo: name }), owner, name, id, person, as };
@@ -109,7 +117,8 @@ export async function startWorld(t: TestContext, options: JourneyOptions = {}): 
       // What Proa calls an error does not end well by itself: no use in waiting.
       const error = tolerate.includes("error lines") ? undefined : log.find(isError);
       if (error !== undefined) throw new Error(`${sentence}: not so, because\n${error}`);
-      if (performance.now() > deadline) throw new Error(`${sentence}: not so within ${withinMs / 1000} s\n${await describe(world, log)}`);
+      if (performance.now() > deadline)
+        throw new Error(`${sentence}: not so within ${withinMs / 1000} s\n${await describe(world, log)}`);
       await advance(world, stepMs);
     }
   }
@@ -170,7 +179,16 @@ async function describe(world: World, log: readonly string[]): Promise<string> {
       const { state } = await store.load(target);
       if (state === null) continue;
       const { phase, because, rev, wanted, live, rollout, failures, wake } = state;
-      const what = { phase, because, rev, wanted: wanted?.sha, live: live?.sha, rollout: rollout?.step, failures, wake };
+      const what = {
+        phase,
+        because,
+        rev,
+        wanted: wanted?.sha,
+        live: live?.sha,
+        rollout: rollout?.step,
+        failures,
+        wake,
+      };
       lines.push(`${targetId(target)}: ${JSON.stringify(what)}`);
     }
   }

@@ -18,17 +18,23 @@ server.listen(process.env.PORT);
 process.on("SIGTERM", () => server.close(() => process.exit(0)));
 `;
 
-const config = (fields: object): Record<string, string> => ({ ".proa.yml": stringify({ version: 1, services: { web: {} }, ...fields }) });
+const config = (fields: object): Record<string, string> => ({
+  ".proa.yml": stringify({ version: 1, services: { web: {} }, ...fields }),
+});
 const requireTest = { gate: { require: ["test"] } };
 
 test("an app without a .proa.yml gets a preview a minute after its last check, because nothing says which checks matter", async (t) => {
   const world = await startWorld(t);
   const hello = await world.repository("hello", app("hello"));
-  const { sha, number } = await hello.person.openPullRequest({ branch: "greeting", version: { "server.js": serverJs("good morning") } });
+  const { sha, number } = await hello.person.openPullRequest({
+    branch: "greeting",
+    version: { "server.js": serverJs("good morning") },
+  });
   const before = world.world.clock.nowMs();
   await statusIs(at(world, hello), sha, "proa/preview", "success");
   expect(world.world.clock.nowMs() - before).toBeGreaterThan(55_000);
-  expect((await hello.statuses(sha, "proa/preview")).map(({ description }) => readable(description, { head: sha }))).toMatchInlineSnapshot(`
+  expect((await hello.statuses(sha, "proa/preview")).map(({ description }) => readable(description, { head: sha })))
+    .toMatchInlineSnapshot(`
     [
       "waiting: no check has reported on <head>, and that is not the same as green — name one in \`gate.require\`, or set \`gate.noChecks: allow\`.",
       "\`test\` passed; waiting until nothing new has appeared for 60 s.",
@@ -46,7 +52,10 @@ test("a .proa.yml that requires a check ends the waiting as soon as that check h
   const world = await startWorld(t);
   const hello = await world.repository("hello", app("hello", config(requireTest)));
   const before = world.world.clock.nowMs();
-  const { sha, number } = await hello.person.openPullRequest({ branch: "greeting", version: { "server.js": serverJs("good morning") } });
+  const { sha, number } = await hello.person.openPullRequest({
+    branch: "greeting",
+    version: { "server.js": serverJs("good morning") },
+  });
   await statusIs(at(world, hello), sha, "proa/preview", "success");
   expect(world.world.clock.nowMs() - before).toBeLessThan(30_000);
   expect((await hello.visit(`pr-${number}-hello.localhost`)).body).toBe("good morning");
@@ -73,14 +82,20 @@ test("a service that a pull request does not touch runs what staging runs", asyn
   const staging = await two.live("two-staging");
   expect(Object.keys(staging)).toEqual(["web", "worker"]);
 
-  const web = await two.person.openPullRequest({ branch: "web", version: { "apps/web/server.js": serverJs("new web") } });
+  const web = await two.person.openPullRequest({
+    branch: "web",
+    version: { "apps/web/server.js": serverJs("new web") },
+  });
   await statusIs(at(world, two), web.sha, "proa/preview", "success");
   const ofWeb = await two.live("acme-two-pr-1");
   expect(ofWeb["worker"]?.image).toBe(staging["worker"]?.image);
   expect(ofWeb["web"]?.image).not.toBe(staging["web"]?.image);
   expect((await two.visit("pr-1-two.localhost")).body).toBe("new web");
 
-  const shared = await two.person.openPullRequest({ branch: "shared", version: { "packages/greeting.json": `{"says": "hi"}` } });
+  const shared = await two.person.openPullRequest({
+    branch: "shared",
+    version: { "packages/greeting.json": `{"says": "hi"}` },
+  });
   await statusIs(at(world, two), shared.sha, "proa/preview", "success");
   const ofShared = await two.live("acme-two-pr-2");
   expect(ofShared["worker"]?.image).not.toBe(staging["worker"]?.image);
@@ -97,11 +112,17 @@ test("a preview gets the keys it asks for of a Secret that was opened to this re
   await core.createNamespace({ body: { metadata: { name: namespace } } });
   await core.createNamespacedSecret({ namespace, body: { metadata: { name: "hello-preview" }, stringData: data } });
 
-  const { sha } = await hello.person.openPullRequest({ branch: "greeting" , version: { "server.js": serverJs("hi") } });
-  expect(await statusIs(at(world, hello), sha, "proa/preview", "failure")).toMatchInlineSnapshot(`"the Secret \`hello-preview\` does not carry the label proa.dev/allow-previews: "true", which lets previews copy it."`);
+  const { sha } = await hello.person.openPullRequest({ branch: "greeting", version: { "server.js": serverJs("hi") } });
+  expect(await statusIs(at(world, hello), sha, "proa/preview", "failure")).toMatchInlineSnapshot(
+    `"the Secret \`hello-preview\` does not carry the label proa.dev/allow-previews: "true", which lets previews copy it."`,
+  );
 
   const labels = { "proa.dev/repository-id": `${hello.id}`, "proa.dev/allow-previews": "true" };
-  await core.replaceNamespacedSecret({ namespace, name: "hello-preview", body: { metadata: { name: "hello-preview", labels }, stringData: data } });
+  await core.replaceNamespacedSecret({
+    namespace,
+    name: "hello-preview",
+    body: { metadata: { name: "hello-preview", labels }, stringData: data },
+  });
   await hello.person.comment(1, "/deploy");
   await statusIs(at(world, hello), sha, "proa/preview", "success");
   expect((await hello.visit("pr-1-hello.localhost", "/env")).body).toBe("postgres://preview");
@@ -117,7 +138,13 @@ test("a fork's pull request gets no preview, and its status says so", async (t) 
   const fork = world.as("stranger", "stranger");
   await fork.octokit.rest.repos.createFork({ owner: "acme", repo: "shop" });
   const sha = await fork.push("bell", "good", "main");
-  await fork.octokit.rest.pulls.create({ owner: "acme", repo: "shop", head: "stranger:bell", base: "main", title: "Bell" });
+  await fork.octokit.rest.pulls.create({
+    owner: "acme",
+    repo: "shop",
+    head: "stranger:bell",
+    base: "main",
+    title: "Bell",
+  });
   const ended = async () => {
     const status = await world.status(sha, "proa/preview");
     return status !== null && status.state !== "pending" ? status : null;
@@ -159,7 +186,10 @@ test("above the cap a pull request waits in a queue, and says at which place", a
   await statusIs(at(world, hello), first.sha, "proa/preview", "success");
   const second = await open("two");
   const says = async (sha: string, text: string) =>
-    world.until(async () => (await hello.status(sha, "proa/preview"))?.description.includes(text), `${sha} says ${text}`);
+    world.until(
+      async () => (await hello.status(sha, "proa/preview"))?.description.includes(text),
+      `${sha} says ${text}`,
+    );
   await says(second.sha, "number 1 in the queue");
   const third = await open("three");
   await says(third.sha, "number 2 in the queue");
@@ -173,8 +203,14 @@ test("above the cap a pull request waits in a queue, and says at which place", a
 
 test("previews for a label come with it and go with it", async (t) => {
   const world = await startWorld(t);
-  const hello = await world.repository("hello", app("hello", config({ ...requireTest, previews: { when: { label: "preview" } } })));
-  const { sha, number } = await hello.person.openPullRequest({ branch: "one", version: { "server.js": serverJs("hi") } });
+  const hello = await world.repository(
+    "hello",
+    app("hello", config({ ...requireTest, previews: { when: { label: "preview" } } })),
+  );
+  const { sha, number } = await hello.person.openPullRequest({
+    branch: "one",
+    version: { "server.js": serverJs("hi") },
+  });
   await world.quiet();
   expect(await hello.namespace("acme-hello-pr-1")).toBeNull();
   expect(await hello.comment(number)).toBeNull();
@@ -196,12 +232,17 @@ test("a draft gets its preview when it is ready for review", async (t) => {
 test("a mistake in .proa.yml is shown on its line, and what serves stays", async (t) => {
   const world = await startWorld(t);
   const hello = await world.repository("hello", app("hello", config(requireTest)));
-  const { sha, number } = await hello.person.openPullRequest({ branch: "one", version: { "server.js": serverJs("hi") } });
+  const { sha, number } = await hello.person.openPullRequest({
+    branch: "one",
+    version: { "server.js": serverJs("hi") },
+  });
   await statusIs(at(world, hello), sha, "proa/preview", "success");
   const broken = "version: 1\nservices:\n  web:\n    prot: 8080\ngate:\n  require: [test]\n";
   const bad = await hello.person.push("one", { ".proa.yml": broken });
   const says = readable(await statusIs(at(world, hello), bad, "proa/preview", "failure"), { good: sha });
-  expect(says).toMatchInlineSnapshot(`".proa.yml line 4: \`services.web.prot\` is not a key that Proa knows. <good> still serves."`);
+  expect(says).toMatchInlineSnapshot(
+    `".proa.yml line 4: \`services.web.prot\` is not a key that Proa knows. <good> still serves."`,
+  );
   const report = await world.until(() => hello.checkRun(bad, "proa/preview report"), "the report is there");
   expect(report.annotations).toMatchInlineSnapshot(`
     [
@@ -221,7 +262,12 @@ test("a mistake in .proa.yml is shown on its line, and what serves stays", async
 });
 
 /** The world as seen from another repository. */
-const at = (world: Journey, repository: Repository): Journey => ({ ...world, ...repository, world: world.world, ci: world.ci });
+const at = (world: Journey, repository: Repository): Journey => ({
+  ...world,
+  ...repository,
+  world: world.world,
+  ci: world.ci,
+});
 
 const below = (folder: string, files: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(files).map(([path, text]) => [`${folder}/${path}`, text]));

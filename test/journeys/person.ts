@@ -98,7 +98,11 @@ export function createPerson({ login, token, owner, repo, url, dir, nextVersion 
   }
 
   /** @param from the commit's parent, a branch of the remote */
-  function commit(branch: string, version: Version, { from, force }: { from: string; force: boolean }): Promise<string> {
+  function commit(
+    branch: string,
+    version: Version,
+    { from, force }: { from: string; force: boolean },
+  ): Promise<string> {
     return alone(async (git) => {
       await git("fetch", "--quiet", "--prune", "origin");
       await git("checkout", "--quiet", "-B", branch, `origin/${from}`);
@@ -150,8 +154,10 @@ export function createPerson({ login, token, owner, repo, url, dir, nextVersion 
       const query = `mutation($id: ID!) { ${mutation}(input: {pullRequestId: $id}) { pullRequest { isDraft } } }`;
       await octokit.graphql(query, { id: data.node_id });
     },
-    label: async (number, name) => void (await octokit.rest.issues.addLabels({ ...at, issue_number: number, labels: [name] })),
-    unlabel: async (number, name) => void (await octokit.rest.issues.removeLabel({ ...at, issue_number: number, name })),
+    label: async (number, name) =>
+      void (await octokit.rest.issues.addLabels({ ...at, issue_number: number, labels: [name] })),
+    unlabel: async (number, name) =>
+      void (await octokit.rest.issues.removeLabel({ ...at, issue_number: number, name })),
     async comment(number, text) {
       const { data } = await octokit.rest.issues.createComment({ ...at, issue_number: number, body: text });
       return data.id;
@@ -159,7 +165,11 @@ export function createPerson({ login, token, owner, repo, url, dir, nextVersion 
     async pressButton(sha, check, identifier) {
       const id = await runId(sha, check);
       // On GitHub this is a button on the page; the local one gives it an address.
-      await octokit.request("POST /repos/{owner}/{repo}/check-runs/{id}/actions/{identifier}", { ...at, id, identifier });
+      await octokit.request("POST /repos/{owner}/{repo}/check-runs/{id}/actions/{identifier}", {
+        ...at,
+        id,
+        identifier,
+      });
     },
     async rerequest(sha, check) {
       await octokit.rest.checks.rerequestRun({ ...at, check_run_id: await runId(sha, check) });

@@ -15,7 +15,9 @@ export function problemsOf({ world, exchanges, log, tolerate }: Remains): string
   const unless = (kind: Tolerated, problems: () => string[]): string[] => (tolerate.includes(kind) ? [] : problems());
   return [
     ...world.github.unknownRoutes.map((route) => `${route} is not served by the local GitHub`),
-    ...unless("dead letters", () => world.queue.deadLetters().map((letter) => `dead letter: ${JSON.stringify(letter)}`)),
+    ...unless("dead letters", () =>
+      world.queue.deadLetters().map((letter) => `dead letter: ${JSON.stringify(letter)}`),
+    ),
     ...unless("error lines", () => log.filter(isError)),
     ...unless("nonconforming exchanges", () => nonconforming(exchanges)),
   ];

@@ -76,7 +76,7 @@ test.for<Moment>(["before", "after"])("race 7: killed right %s a call, a preview
   const { due, kill, interfere } = reaper();
   const shop = await startWorld(t, { interfere, tolerate: ["error lines"] });
   await configure(shop, { environments: null });
-  kill(when, "cluster.create", "store.save", "cluster.apply", "github.createComment");
+  kill(when, "cluster.create", "cluster.namespace", "store.save", "github.createComment");
   const { sha } = await shop.person.openPullRequest({ branch: "lamp" });
   await live(shop, sha, "preview");
   await commentSays(shop, 1, "Preview is ready");

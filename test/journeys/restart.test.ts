@@ -25,7 +25,10 @@ test("what is waited for is still waited for after a restart", async (t) => {
   await statusIs(shop, sha, "proa/preview", "pending");
   await shop.restart();
   await shop.ci.report(commit, "success");
-  await shop.until(async () => (await shop.status(sha, "proa/preview"))?.description.includes("waiting for image"), "the image is waited for");
+  await shop.until(
+    async () => (await shop.status(sha, "proa/preview"))?.description.includes("waiting for image"),
+    "the image is waited for",
+  );
   await shop.restart();
   await shop.ci.build(commit);
   await statusIs(shop, sha, "proa/preview", "success");

@@ -126,13 +126,16 @@ export function createSight(world: () => World, octokit: Octokit, at: { owner: s
 function visit(base: string, host: string, path: string): Promise<{ status: number; body: string }> {
   const { hostname, port } = new URL(base);
   return new Promise((resolve, reject) => {
-    const call = request({ host: hostname, port, path, headers: { host: `${host}:${port}` }, agent: false }, (response) => {
-      let body = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (body += chunk));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
-      response.on("error", reject);
-    });
+    const call = request(
+      { host: hostname, port, path, headers: { host: `${host}:${port}` }, agent: false },
+      (response) => {
+        let body = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => (body += chunk));
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+        response.on("error", reject);
+      },
+    );
     call.on("error", reject);
     call.end();
   });

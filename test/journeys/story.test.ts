@@ -10,25 +10,32 @@ import { readable } from "./readable.ts";
 const HOST = "pr-1.shop.localhost";
 const PREVIEW = "acme-shop-pr-1";
 
-test("a commit goes from a pull request to production, and what is bad on the way stops where it should", { timeout: 240_000 }, async (t) => {
-  const shop = await startWorld(t, { ci: "real" });
-  const { person } = shop;
+test(
+  "a commit goes from a pull request to production, and what is bad on the way stops where it should",
+  { timeout: 240_000 },
+  async (t) => {
+    const shop = await startWorld(t, { ci: "real" });
+    const { person } = shop;
 
-  // A pull request gets a preview that runs its commit.
-  const pull = await person.openPullRequest({ branch: "sextant", title: "Sell sextants" });
-  const commits: Record<string, string> = { first: pull.sha };
-  const read = (text: string | null | undefined) => readable(text ?? "", commits);
-  await ended(shop, pull.sha, "proa/preview", "success");
-  expect(await runs(shop, HOST)).toBe(pull.sha);
-  expect((await shop.statuses(pull.sha, "proa/preview")).map(({ state, description, url }) => read(`${state}: ${description} ${url}`))).toMatchInlineSnapshot(`
+    // A pull request gets a preview that runs its commit.
+    const pull = await person.openPullRequest({ branch: "sextant", title: "Sell sextants" });
+    const commits: Record<string, string> = { first: pull.sha };
+    const read = (text: string | null | undefined) => readable(text ?? "", commits);
+    await ended(shop, pull.sha, "proa/preview", "success");
+    expect(await runs(shop, HOST)).toBe(pull.sha);
+    expect(
+      (await shop.statuses(pull.sha, "proa/preview")).map(({ state, description, url }) =>
+        read(`${state}: ${description} ${url}`),
+      ),
+    ).toMatchInlineSnapshot(`
     [
       "pending: waiting for \`test\` (running N s). null",
       "pending: Rolling out <first> null",
       "success: Live at pr-1.shop.localhost:PORT http://pr-1.shop.localhost:PORT",
     ]
   `);
-  await shop.quiet();
-  expect(read(await shop.comment(1))).toMatchInlineSnapshot(`
+    await shop.quiet();
+    expect(read(await shop.comment(1))).toMatchInlineSnapshot(`
     "<!-- proa:comment -->
 
     ### Preview is ready: http://pr-1.shop.localhost:PORT
@@ -43,29 +50,39 @@ test("a commit goes from a pull request to production, and what is bad on the wa
 
     </details>"
   `);
-  expect(await shown(shop, "preview")).toEqual([`${pull.sha} success http://${HOST}:${new URL(shop.world.url).port}`]);
+    expect(await shown(shop, "preview")).toEqual([
+      `${pull.sha} success http://${HOST}:${new URL(shop.world.url).port}`,
+    ]);
 
-  // A push replaces it; whoever looks at it meanwhile gets an answer every time.
-  commits["second"] = await person.push("sextant", "good");
-  const answers = await visitsDuring(HOST, shop, () => ended(shop, commits["second"] ?? "", "proa/preview", "success", 0));
-  expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
-  expect(new Set(answers.map(({ body }) => commitOf(body)))).toEqual(new Set([commits["first"], commits["second"]]));
-  expect(await runs(shop, HOST)).toBe(commits["second"]);
+    // A push replaces it; whoever looks at it meanwhile gets an answer every time.
+    commits["second"] = await person.push("sextant", "good");
+    const answers = await visitsDuring(HOST, shop, () =>
+      ended(shop, commits["second"] ?? "", "proa/preview", "success", 0),
+    );
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    expect(new Set(answers.map(({ body }) => commitOf(body)))).toEqual(new Set([commits["first"], commits["second"]]));
+    expect(await runs(shop, HOST)).toBe(commits["second"]);
 
-  // A commit whose tests fail changes nothing but what its status says.
-  commits["untested"] = await person.push("sextant", "failing-test");
-  expect(read((await ended(shop, commits["untested"], "proa/preview", "failure")).description)).toMatchInlineSnapshot(`"\`test\` failed. <second> still serves."`);
-  expect(await runs(shop, HOST)).toBe(commits["second"]);
+    // A commit whose tests fail changes nothing but what its status says.
+    commits["untested"] = await person.push("sextant", "failing-test");
+    expect(read((await ended(shop, commits["untested"], "proa/preview", "failure")).description)).toMatchInlineSnapshot(
+      `"\`test\` failed. <second> still serves."`,
+    );
+    expect(await runs(shop, HOST)).toBe(commits["second"]);
 
-  // A commit that passes its tests and crashes leaves the former one serving, and says what happened.
-  commits["crashing"] = await person.push("sextant", "crashing");
-  expect(read((await ended(shop, commits["crashing"], "proa/preview", "failure")).description)).toMatchInlineSnapshot(`"web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application). <second> still serves."`);
-  expect(await runs(shop, HOST)).toBe(commits["second"]);
-  const report = await reported(shop, commits["crashing"], "proa/preview report");
-  expect(read(`${report.conclusion}: ${report.title}`)).toMatchInlineSnapshot(`"failure: web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application)"`);
-  expect(report.text).toContain("TypeError: Cannot read properties of undefined (reading 'products')");
-  await shop.quiet();
-  expect(read(await shop.comment(1)).split("<details>")[0]).toMatchInlineSnapshot(`
+    // A commit that passes its tests and crashes leaves the former one serving, and says what happened.
+    commits["crashing"] = await person.push("sextant", "crashing");
+    expect(read((await ended(shop, commits["crashing"], "proa/preview", "failure")).description)).toMatchInlineSnapshot(
+      `"web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application). <second> still serves."`,
+    );
+    expect(await runs(shop, HOST)).toBe(commits["second"]);
+    const report = await reported(shop, commits["crashing"], "proa/preview report");
+    expect(read(`${report.conclusion}: ${report.title}`)).toMatchInlineSnapshot(
+      `"failure: web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application)"`,
+    );
+    expect(report.text).toContain("TypeError: Cannot read properties of undefined (reading 'products')");
+    await shop.quiet();
+    expect(read(await shop.comment(1)).split("<details>")[0]).toMatchInlineSnapshot(`
     "<!-- proa:comment -->
 
     ### Preview failed
@@ -77,20 +94,25 @@ test("a commit goes from a pull request to production, and what is bad on the wa
     "
   `);
 
-  // The next good commit recovers.
-  commits["good"] = await person.push("sextant", "good");
-  await ended(shop, commits["good"], "proa/preview", "success");
-  expect(await runs(shop, HOST)).toBe(commits["good"]);
+    // The next good commit recovers.
+    commits["good"] = await person.push("sextant", "good");
+    await ended(shop, commits["good"], "proa/preview", "success");
+    expect(await runs(shop, HOST)).toBe(commits["good"]);
 
-  // Merged: the preview goes, and the same image digest goes to staging and on to production.
-  commits["merged"] = await person.merge(1);
-  await shop.until(async () => (await shop.namespace(PREVIEW)) === null, "the preview's namespace is gone");
-  expect((await shop.visit(HOST)).status).toBe(404);
-  await ended(shop, commits["merged"], "proa/staging", "success");
-  await ended(shop, commits["merged"], "proa/production", "success");
-  await shop.quiet();
-  expect((await shown(shop, "preview")).map((line) => line.split(" ")[1])).toEqual(["inactive", "failure", "inactive", "inactive"]);
-  expect(read(await shop.comment(1))).toMatchInlineSnapshot(`
+    // Merged: the preview goes, and the same image digest goes to staging and on to production.
+    commits["merged"] = await person.merge(1);
+    await shop.until(async () => (await shop.namespace(PREVIEW)) === null, "the preview's namespace is gone");
+    expect((await shop.visit(HOST)).status).toBe(404);
+    await ended(shop, commits["merged"], "proa/staging", "success");
+    await ended(shop, commits["merged"], "proa/production", "success");
+    await shop.quiet();
+    expect((await shown(shop, "preview")).map((line) => line.split(" ")[1])).toEqual([
+      "inactive",
+      "failure",
+      "inactive",
+      "inactive",
+    ]);
+    expect(read(await shop.comment(1))).toMatchInlineSnapshot(`
     "<!-- proa:comment -->
 
     ### Preview removed
@@ -101,26 +123,33 @@ test("a commit goes from a pull request to production, and what is bad on the wa
 
     **staging**: <merged> is live. http://staging.shop.localhost:PORT"
   `);
-  const staging = await shop.live("shop-staging");
-  const production = await shop.live("shop");
-  expect(production["web"]?.image).toMatch(/^registry\.localhost\/acme\/shop-web@sha256:[0-9a-f]{64}$/);
-  expect(production["web"]?.image).toBe(staging["web"]?.image);
-  expect(production["web"]?.annotations["proa.dev/digest"]).toBe(staging["web"]?.annotations["proa.dev/digest"]);
-  expect(await runs(shop, "staging.shop.localhost")).toBe(commits["merged"]);
-  expect(await runs(shop, "shop.localhost")).toBe(commits["merged"]);
+    const staging = await shop.live("shop-staging");
+    const production = await shop.live("shop");
+    expect(production["web"]?.image).toMatch(/^registry\.localhost\/acme\/shop-web@sha256:[0-9a-f]{64}$/);
+    expect(production["web"]?.image).toBe(staging["web"]?.image);
+    expect(production["web"]?.annotations["proa.dev/digest"]).toBe(staging["web"]?.annotations["proa.dev/digest"]);
+    expect(await runs(shop, "staging.shop.localhost")).toBe(commits["merged"]);
+    expect(await runs(shop, "shop.localhost")).toBe(commits["merged"]);
 
-  // A bad merge comes as far as staging, which goes back to what it had and holds the commit; production never sees it.
-  const bad = await person.openPullRequest({ branch: "bad", version: "crashing" });
-  commits["bad"] = await person.merge(bad.number);
-  expect(read((await ended(shop, commits["bad"], "proa/staging", "failure")).description)).toMatchInlineSnapshot(`"web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application). Rolled back to <merged>, which serves."`);
-  await shop.until(async () => (await shop.live("shop-staging"))["web"]?.annotations["proa.dev/commit"] === commits["merged"], "staging is back at the former commit");
-  await shop.quiet();
-  expect((await shop.live("shop-staging"))["web"]?.image).toBe(production["web"]?.image);
-  expect(await runs(shop, "staging.shop.localhost")).toBe(commits["merged"]);
-  expect((await shop.live("shop"))["web"]?.annotations).toEqual(production["web"]?.annotations);
-  expect(await shop.status(commits["bad"], "proa/production")).toBeNull();
-  expect(read((await shop.status(commits["bad"], "proa/staging"))?.description)).toMatchInlineSnapshot(`"web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application). Rolled back to <merged>, which serves."`);
-  expect(read(await shop.comment(bad.number))).toMatchInlineSnapshot(`
+    // A bad merge comes as far as staging, which goes back to what it had and holds the commit; production never sees it.
+    const bad = await person.openPullRequest({ branch: "bad", version: "crashing" });
+    commits["bad"] = await person.merge(bad.number);
+    expect(read((await ended(shop, commits["bad"], "proa/staging", "failure")).description)).toMatchInlineSnapshot(
+      `"web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application). Rolled back to <merged>, which serves."`,
+    );
+    await shop.until(
+      async () => (await shop.live("shop-staging"))["web"]?.annotations["proa.dev/commit"] === commits["merged"],
+      "staging is back at the former commit",
+    );
+    await shop.quiet();
+    expect((await shop.live("shop-staging"))["web"]?.image).toBe(production["web"]?.image);
+    expect(await runs(shop, "staging.shop.localhost")).toBe(commits["merged"]);
+    expect((await shop.live("shop"))["web"]?.annotations).toEqual(production["web"]?.annotations);
+    expect(await shop.status(commits["bad"], "proa/production")).toBeNull();
+    expect(read((await shop.status(commits["bad"], "proa/staging"))?.description)).toMatchInlineSnapshot(
+      `"web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application). Rolled back to <merged>, which serves."`,
+    );
+    expect(read(await shop.comment(bad.number))).toMatchInlineSnapshot(`
     "<!-- proa:comment -->
 
     ### No preview
@@ -129,38 +158,39 @@ test("a commit goes from a pull request to production, and what is bad on the wa
 
     **staging**: failed · web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application). Rolled back to <merged>, which serves."
   `);
-  expect((await reported(shop, commits["bad"], "proa/staging report")).text).toContain("reading 'products'");
-  expect((await shown(shop, "staging")).map((line) => line.split(" ").slice(0, 2).join(" ")).slice(0, 3)).toEqual([
-    `${commits["merged"]} success`,
-    `${commits["bad"]} failure`,
-    `${commits["merged"]} inactive`,
-  ]);
+    expect((await reported(shop, commits["bad"], "proa/staging report")).text).toContain("reading 'products'");
+    expect((await shown(shop, "staging")).map((line) => line.split(" ").slice(0, 2).join(" ")).slice(0, 3)).toEqual([
+      `${commits["merged"]} success`,
+      `${commits["bad"]} failure`,
+      `${commits["merged"]} inactive`,
+    ]);
 
-  // The fix moves on by itself.
-  const fix = await person.openPullRequest({ branch: "fix" });
-  commits["fix"] = await person.merge(fix.number);
-  await ended(shop, commits["fix"], "proa/production", "success");
-  expect((await shop.status(commits["fix"], "proa/staging"))?.state).toBe("success");
-  expect(await runs(shop, "shop.localhost")).toBe(commits["fix"]);
+    // The fix moves on by itself.
+    const fix = await person.openPullRequest({ branch: "fix" });
+    commits["fix"] = await person.merge(fix.number);
+    await ended(shop, commits["fix"], "proa/production", "success");
+    expect((await shop.status(commits["fix"], "proa/staging"))?.state).toBe("success");
+    expect(await runs(shop, "shop.localhost")).toBe(commits["fix"]);
 
-  // The cluster tells the same to whoever asks it.
-  const home = mkdtempSync(join(tmpdir(), "proa-kubectl-"));
-  t.onTestFinished(() => rmSync(home, { recursive: true }));
-  const kube = newKubectl(await kubectl(), home, shop.world.cluster.kubeconfig("admin"));
-  const columns = "custom-columns=COMMIT:.metadata.annotations.proa\\.dev/commit,READY:.status.readyReplicas";
-  const { out } = await kube(["get", "deployments", "-n", "shop", "-o", columns, "--no-headers"]);
-  expect(read(out).trim()).toMatch(/^<fix> +1$/);
-  await shop.quiet();
+    // The cluster tells the same to whoever asks it.
+    const home = mkdtempSync(join(tmpdir(), "proa-kubectl-"));
+    t.onTestFinished(() => rmSync(home, { recursive: true }));
+    const kube = newKubectl(await kubectl(), home, shop.world.cluster.kubeconfig("admin"));
+    const columns = "custom-columns=COMMIT:.metadata.annotations.proa\\.dev/commit,READY:.status.readyReplicas";
+    const { out } = await kube(["get", "deployments", "-n", "shop", "-o", columns, "--no-headers"]);
+    expect(read(out).trim()).toMatch(/^<fix> +1$/);
+    await shop.quiet();
 
-  // Every commit was said to be under way, then what became of it, and nothing after that.
-  const told: Record<string, string> = {};
-  for (const [name, sha] of Object.entries(commits)) {
-    for (const context of ["proa/preview", "proa/staging", "proa/production"]) {
-      const states = (await shop.statuses(sha, context)).map(({ state }) => state);
-      if (states.length > 0) told[`${name} ${context}`] = states.filter((state, index) => state !== states[index - 1]).join(", ");
+    // Every commit was said to be under way, then what became of it, and nothing after that.
+    const told: Record<string, string> = {};
+    for (const [name, sha] of Object.entries(commits)) {
+      for (const context of ["proa/preview", "proa/staging", "proa/production"]) {
+        const states = (await shop.statuses(sha, context)).map(({ state }) => state);
+        if (states.length > 0)
+          told[`${name} ${context}`] = states.filter((state, index) => state !== states[index - 1]).join(", ");
+      }
     }
-  }
-  expect(told).toMatchInlineSnapshot(`
+    expect(told).toMatchInlineSnapshot(`
     {
       "bad proa/staging": "pending, failure",
       "crashing proa/preview": "pending, failure",
@@ -174,7 +204,8 @@ test("a commit goes from a pull request to production, and what is bad on the wa
       "untested proa/preview": "pending, failure",
     }
   `);
-});
+  },
+);
 
 /** Waits for the commit's terminal status; it must be the one that is expected. */
 async function ended(shop: Journey, sha: string, context: string, state: "success" | "failure", stepMs?: number) {
@@ -188,20 +219,22 @@ async function ended(shop: Journey, sha: string, context: string, state: "succes
   return seen;
 }
 
-const reported = (shop: Journey, sha: string, name: string) => shop.until(() => shop.checkRun(sha, name), `${name} is there`);
+const reported = (shop: Journey, sha: string, name: string) =>
+  shop.until(() => shop.checkRun(sha, name), `${name} is there`);
 
 const shown = async (shop: Journey, environment: string): Promise<string[]> =>
   (await shop.deployments(environment)).map(({ sha, state, url }) => `${sha} ${state} ${url}`);
 
 const commitOf = (body: string): string => (JSON.parse(body) as { commit: string }).commit;
-const runs = async (shop: Journey, host: string): Promise<string> => commitOf((await shop.visit(host, "/version")).body);
+const runs = async (shop: Journey, host: string): Promise<string> =>
+  commitOf((await shop.visit(host, "/version")).body);
 
 /** One visitor after the other, until the work has ended. */
 async function visitsDuring(host: string, shop: Journey, work: () => Promise<unknown>) {
   const answers: Awaited<ReturnType<Journey["visit"]>>[] = [];
-  let going = true;
+  const stop = new AbortController();
   const visitor = async (): Promise<void> => {
-    while (going) {
+    while (!stop.signal.aborted) {
       answers.push(await shop.visit(host, "/version"));
       await delay(5);
     }
@@ -210,7 +243,7 @@ async function visitsDuring(host: string, shop: Journey, work: () => Promise<unk
   try {
     await work();
   } finally {
-    going = false;
+    stop.abort();
     await Promise.all(visitors);
   }
   return answers;

@@ -7,7 +7,8 @@ const LONGEST_STRIDE_MS = 5 * 60_000;
 /** Nothing runs and nothing is due: only time, or somebody, can change anything. */
 export async function isIdle(world: World): Promise<boolean> {
   const { lambda, cluster, clock, ci, github } = world;
-  if (lambda.busy() || cluster.busy() || world.sweeping() || (lambda.nextDueAt() ?? Infinity) <= clock.nowMs()) return false;
+  if (lambda.busy() || cluster.busy() || world.sweeping() || (lambda.nextDueAt() ?? Infinity) <= clock.nowMs())
+    return false;
   return (await settles(ci.idle())) && settles(github.idle());
 }
 
