@@ -45,6 +45,7 @@ export async function record(
   if (saved.kind === "conflict") throw new Conflict();
   if (wake !== null && wakeInMs !== null && wakeInMs <= LONGEST_TICK_MS)
     await fx.queue.tick(state.target, wake.n, wakeInMs);
-  for (const delay of new Set(news.map(({ notBefore }) => notBefore - now))) await fx.queue.report(state.installation, delay);
+  for (const delay of new Set(news.map(({ notBefore }) => notBefore - now)))
+    await fx.queue.report(state.installation, delay);
   return { ...saved.known, state };
 }

@@ -16,7 +16,7 @@ export async function forward(body: unknown, fx: { readonly queue: Queue; readon
     const message = { v: 1, ...topic, delivery: id, receivedAt: fx.clock.now(), because: "image pushed" } as const;
     return fx.queue.send(message, topicId(topic), id);
   }
-  const { kind, installation } = body as { kind?: unknown; installation?: unknown };
+  const { kind, installation } = (body ?? {}) as { kind?: unknown; installation?: unknown };
   if (kind === "report" && typeof installation === "number") return fx.queue.report(installation, 0);
   const message = parseMessage(body);
   if (message.kind !== "tick") throw new Error(`a ${message.kind} message has no business on the tick queue`);

@@ -95,7 +95,11 @@ function expectant({ hinted, source, state, now }: EnvironmentSeen, decision: De
   const late = hinted !== null && shown !== null && shown !== hinted.sha && shown === state.wanted?.sha;
   const idle = decision.act.kind === "none" && decision.next.rollout === null;
   if (!late || !idle || now - hinted.at >= LAG_BELIEVED_AFTER) return decision;
-  return { ...decision, next: { ...decision.next, expecting: hinted }, wakeInMs: Math.min(decision.wakeInMs ?? POLL.lag, POLL.lag) };
+  return {
+    ...decision,
+    next: { ...decision.next, expecting: hinted },
+    wakeInMs: Math.min(decision.wakeInMs ?? POLL.lag, POLL.lag),
+  };
 }
 
 function decide(seen: EnvironmentSeen, ordered: Ordered): Decision {
@@ -141,7 +145,13 @@ function decide(seen: EnvironmentSeen, ordered: Ordered): Decision {
 function wanting(seen: EnvironmentSeen, sha: Sha): EnvironmentSeen {
   const { state, now } = seen;
   if (state.wanted?.sha === sha) return { ...seen, state: { ...state, problems: [] } };
-  const fresh = { wanted: { sha, since: now }, open: unended(state, MOST_OPEN), problems: [], report: null, awaiting: null };
+  const fresh = {
+    wanted: { sha, since: now },
+    open: unended(state, MOST_OPEN),
+    problems: [],
+    report: null,
+    awaiting: null,
+  };
   return { ...seen, state: { ...state, ...fresh } };
 }
 
@@ -227,7 +237,11 @@ function stopped(seen: EnvironmentSeen, env: EnvironmentConfig, candidate: Candi
       : `someone with ${env.approve.permission} permission`;
   const but = env.approve.notAuthor ? " who did not write it" : "";
   const because = `${short(candidate.sha)} waits for an approval by ${who}${but}: /approve ${env.name}`;
-  return rest(seen, { phase: "waiting", because, awaiting: { sha: candidate.sha, key, since }, pulls: told(state, candidate.pulls) }, POLL.person);
+  return rest(
+    seen,
+    { phase: "waiting", because, awaiting: { sha: candidate.sha, key, since }, pulls: told(state, candidate.pulls) },
+    POLL.person,
+  );
 }
 
 /** What is wanted is live. A failed promotion of something newer is still said until something newer comes. */
@@ -418,7 +432,10 @@ function approve(
   const candidate =
     seen.source.kind === "candidates" ? seen.source.candidates.find(({ sha }) => sha === awaiting.sha) : undefined;
   if (candidate === undefined) {
-    return say(false, `${short(awaiting.sha)} is not what would be deployed any more; what is newer needs its own approval`);
+    return say(
+      false,
+      `${short(awaiting.sha)} is not what would be deployed any more; what is newer needs its own approval`,
+    );
   }
   if (seen.env?.approve?.notAuthor && candidate.authors.includes(login)) {
     return say(false, `@${login} wrote ${short(awaiting.sha)}; someone else has to approve it`);

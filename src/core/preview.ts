@@ -122,7 +122,8 @@ function decideOpen(seen: PreviewSeen, pull: PullRequest, again: boolean): Decis
   if (state.expired === sha) {
     return rest(known, { phase: "idle", because: EXPIRED }, null);
   }
-  if (state.failed?.sha === sha) return rest(known, { phase: "failed", because: failedText(state.failed) }, POLL.person);
+  if (state.failed?.sha === sha)
+    return rest(known, { phase: "failed", because: failedText(state.failed) }, POLL.person);
 
   const gate = gated(seen.verdict, now);
   if (gate !== null) return rest(known, gate.change, gate.wakeInMs);
@@ -227,7 +228,9 @@ function adopted({ state, namespace, namespaceIsOurs }: PreviewSeen): TargetStat
 function standing({ state, namespace }: PreviewSeen): Pick<TargetState, "placements" | "live" | "url"> {
   const { default: placement, ...others } = state.placements;
   const { placements, live, url } = state;
-  return placement === undefined || placement.uid === namespace?.uid ? { placements, live, url } : { placements: others, live: null, url: null };
+  return placement === undefined || placement.uid === namespace?.uid
+    ? { placements, live, url }
+    : { placements: others, live: null, url: null };
 }
 
 /** Shared with environments: the wanted commit, if its status is still pending, beside those before it. A commit that is wanted no more gets a terminal state as well. */
@@ -245,9 +248,7 @@ function rest(seen: PreviewSeen, change: Partial<TargetState>, wakeInMs: Millis 
 /** GitHub is not read-your-writes: an event's head that the API does not show yet is waited for, never deployed around. */
 function lags(seen: PreviewSeen, hinted: Sha, pull: PullRequest): boolean {
   return (
-    pull.head.sha !== hinted &&
-    pull.head.sha === seen.state.seen?.head &&
-    seen.now - seen.hintedAt < LAG_BELIEVED_AFTER
+    pull.head.sha !== hinted && pull.head.sha === seen.state.seen?.head && seen.now - seen.hintedAt < LAG_BELIEVED_AFTER
   );
 }
 
@@ -347,7 +348,12 @@ function applyCommands(seen: PreviewSeen, pull: PullRequest): { again: boolean; 
       );
     }
     again = true;
-    return answer(pending, seen.now, true, `deploying ${short(pull.head.sha)} once its checks have passed and its image is there`);
+    return answer(
+      pending,
+      seen.now,
+      true,
+      `deploying ${short(pull.head.sha)} once its checks have passed and its image is there`,
+    );
   });
   return { again, answers };
 }

@@ -113,7 +113,12 @@ function failed(
   const holds = state.target.kind === "env" ? [hold] : [];
   const base = { rollout: null, phase: "failed", failed: record, report } as const;
   if (rollback && back !== null) {
-    const next = { ...state, ...base, phase: "rolling", because: `${because} Rolling back to ${short(back.sha)}.` } as const;
+    const next = {
+      ...state,
+      ...base,
+      phase: "rolling",
+      because: `${because} Rolling back to ${short(back.sha)}.`,
+    } as const;
     return { next, wakeInMs: 0, holds, follow: { kind: "rollback", to: back.rev } };
   }
   return { ...done(say({ ...base, because: failedText(record) }), "failed"), holds };
@@ -133,7 +138,12 @@ function stranded({ failed, report }: TargetState, { rev, sha }: Release, becaus
 /** Looked at now and then: a restart or a lost pod shows as well ten seconds later. */
 const untilBaked = (bakeUntil: Millis, now: Millis): Millis => Math.max(0, Math.min(bakeUntil - now, 10_000));
 
-const wait = (next: TargetState, wakeInMs: Millis): Settled => ({ next, wakeInMs, holds: [], follow: { kind: "wait" } });
+const wait = (next: TargetState, wakeInMs: Millis): Settled => ({
+  next,
+  wakeInMs,
+  holds: [],
+  follow: { kind: "wait" },
+});
 
 function done(next: TargetState, outcome: Outcome): Settled {
   return {

@@ -230,4 +230,5 @@ export function newTarget(target: Target, installation: number, repo: RepoName):
 }
 
 /** A failure as people read it: what went wrong, and what serves. */
-export const failedText = ({ because, serves }: Failure): string => [because, serves].filter((part) => part !== "").join(" ");
+export const failedText = ({ because, serves }: Failure): string =>
+  [because, serves].filter((part) => part !== "").join(" ");

@@ -90,7 +90,14 @@ function outcomeOf(state: TargetState): Outcome | null {
 function superseded(state: TargetState, sha: Sha): Outcome {
   const by = state.wanted === null ? "" : ` by ${short(state.wanted.sha)}`;
   const summary = `${short(sha)} needs no approval any more: it goes out with a newer commit.`;
-  return { sha, conclusion: "neutral", title: `${statusContext(state.target)}: superseded${by}`, summary, text: "", actions: [] };
+  return {
+    sha,
+    conclusion: "neutral",
+    title: `${statusContext(state.target)}: superseded${by}`,
+    summary,
+    text: "",
+    actions: [],
+  };
 }
 
 function surface(state: TargetState, configPath: string, outcome: Outcome): Surface {
@@ -129,4 +136,6 @@ export const digestTable = (digests: Readonly<Record<string, string>>): string =
 
 /** `releaseKey` read backwards. */
 const digestsOf = (key: string): Record<string, string> =>
-  Object.fromEntries(key.split(" ").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
+  Object.fromEntries(
+    key.split(" ").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+  );

@@ -18,7 +18,8 @@ export function comments(state: TargetState): Surface[] {
     for (const number of state.pulls) say(number, `2-${target.environment}`, environmentComment(state, number));
     const elsewhere = new Set(answers.flatMap(({ comment }) => (comment === null ? [] : [comment.number])));
     for (const number of state.pulls) elsewhere.delete(number);
-    for (const number of elsewhere) say(number, `3-${target.environment}`, answerLines(askedOn(answers, number)).join("\n"));
+    for (const number of elsewhere)
+      say(number, `3-${target.environment}`, answerLines(askedOn(answers, number)).join("\n"));
   }
   for (const { comment, accepted } of answers) {
     if (comment === null) continue;
@@ -48,8 +49,10 @@ function previewComment(state: TargetState, number: number): string | null {
   }[phase];
   const lines = [`### ${heading}${phase === "live" && url ? `: ${url}` : ""}`, ""];
   lines.push(sha === null ? capital(reason(state)) : `**Commit** ${short(sha)} · ${reason(state)}`);
-  if (live !== null && live.sha !== sha) lines.push("", `**Still serving** ${short(live.sha)}${url ? ` at ${url}` : ""}`);
-  if (phase === "failed" && report !== null && report.sha === failed?.sha) lines.push("", folded("What happened", report.text));
+  if (live !== null && live.sha !== sha)
+    lines.push("", `**Still serving** ${short(live.sha)}${url ? ` at ${url}` : ""}`);
+  if (phase === "failed" && report !== null && report.sha === failed?.sha)
+    lines.push("", folded("What happened", report.text));
   if (state.problems.length > 0) lines.push("", problemList(state));
   if (phase === "live" && live !== null) lines.push("", folded("Digests", digestTable(live.digests)));
   for (const note of state.notes) lines.push("", `> ${note}`);
@@ -65,8 +68,7 @@ function reason(state: TargetState): string {
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-const folded = (title: string, text: string): string =>
-  `<details><summary>${title}</summary>\n\n${text}\n\n</details>`;
+const folded = (title: string, text: string): string => `<details><summary>${title}</summary>\n\n${text}\n\n</details>`;
 
 /**
  * How the environment's newest rollout went, for the pull requests that are in it. A later commit that waits for its checks is

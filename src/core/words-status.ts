@@ -22,10 +22,13 @@ export function statuses(state: TargetState): Extract<Surface, { kind: "status" 
 /** The wanted commit's own state. Nothing but a healthy rollout of it is ever a success. */
 function statusOf(state: TargetState, wanted: Sha): Said {
   // What is live stays live, whatever else is wrong: a config that broke later is another commit's fault.
-  if (state.live?.sha === wanted && state.rollout === null && state.failed?.sha !== wanted) return ["success", liveText(state)];
+  if (state.live?.sha === wanted && state.rollout === null && state.failed?.sha !== wanted)
+    return ["success", liveText(state)];
   switch (state.phase) {
     case "failed":
-      return state.failed?.sha === wanted ? ["failure", state.because] : ["pending", `Not deployed yet.${meanwhile(state)}`];
+      return state.failed?.sha === wanted
+        ? ["failure", state.because]
+        : ["pending", `Not deployed yet.${meanwhile(state)}`];
     case "blocked":
       return ["failure", `${sentence(state.because)}${meanwhile(state)}`];
     case "idle":

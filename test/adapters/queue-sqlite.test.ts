@@ -5,7 +5,7 @@ import { describeQueue } from "./queue-suite.ts";
 const folder = newFolder();
 const visibilityMs = 60_000;
 
-describeQueue("the SQLite queue", async (name, now) => {
+describeQueue("SQLite", async (name, now) => {
   const queue = createSqliteQueue(folder(`${name}.sqlite`), now, visibilityMs);
   return { queue, visibilityMs, close: async () => queue.close() };
 });

@@ -13,24 +13,38 @@ export interface QueueUnderTest {
 
 /** What every queue has to do. `open` opens the same queue each time it is called with the same name, on the test's clock. */
 export function describeQueue(name: string, open: (queue: string, now: () => number) => Promise<QueueUnderTest>): void {
-  describe(name, () => {
+  describe(`a queue: ${name}`, () => {
     let now = 0;
     let fresh = 0;
-    let { queue, visibilityMs, close }: QueueUnderTest = {} as QueueUnderTest;
+    let opened: QueueUnderTest;
+    let queue: QueueUnderTest["queue"];
+    let visibilityMs: number;
     const reopen = async (): Promise<void> => {
-      ({ queue, visibilityMs, close } = await open(`queue-${fresh}`, () => now));
+      opened = await open(`queue-${fresh}`, () => now);
+      ({ queue, visibilityMs } = opened);
     };
     beforeEach(async () => {
       now = Date.UTC(2026, 4, 1);
       fresh++;
       await reopen();
     });
-    afterEach(() => close());
+    afterEach(() => opened.close());
 
-    const look = (delivery: string): LookMessage => ({ v: 1, kind: "look", delivery, target: preview, sha: null, installation: 3, repo, receivedAt: 0, because: "test" });
+    const look = (delivery: string): LookMessage => ({
+      v: 1,
+      kind: "look",
+      delivery,
+      target: preview,
+      sha: null,
+      installation: 3,
+      repo,
+      receivedAt: 0,
+      because: "test",
+    });
     const send = (delivery: string, group = "g", dedupId = delivery) => queue.send(look(delivery), group, dedupId);
     const receive = (max = 10, from: QueueName = "deployer") => queue.receive(from, max);
-    const names = (messages: readonly QueuedMessage[]) => messages.map(({ body }) => (JSON.parse(body) as { delivery: string }).delivery);
+    const names = (messages: readonly QueuedMessage[]) =>
+      messages.map(({ body }) => (JSON.parse(body) as { delivery: string }).delivery);
     const one = (from: QueueName = "deployer"): QueuedMessage => {
       const [message] = receive(1, from);
       if (message === undefined) throw new Error("something is there to receive");
@@ -45,7 +59,11 @@ export function describeQueue(name: string, open: (queue: string, now: () => num
     test("gives a message once, as it was sent", async () => {
       await send("1");
       const message = one();
-      expect({ group: message.group, receives: message.receives, body: JSON.parse(message.body) as unknown }).toEqual({ group: "g", receives: 1, body: look("1") });
+      expect({ group: message.group, receives: message.receives, body: JSON.parse(message.body) as unknown }).toEqual({
+        group: "g",
+        receives: 1,
+        body: look("1"),
+      });
       expect(receive()).toEqual([]);
     });
 
@@ -127,7 +145,9 @@ export function describeQueue(name: string, open: (queue: string, now: () => num
         for (let times = 0; times < 5; times++) queue.release(one().receipt, 0);
         expect(receive()).toEqual([]);
         expect(handled()).toEqual(["next"]);
-        expect(queue.deadLetters()).toMatchObject([{ queue: "deployer", group: "g", receives: 5, body: JSON.stringify(look("poison")) }]);
+        expect(queue.deadLetters()).toMatchObject([
+          { queue: "deployer", group: "g", receives: 5, body: JSON.stringify(look("poison")) },
+        ]);
       });
 
       test("is told of what is sent, and when to look again", async () => {
@@ -158,7 +178,10 @@ export function describeQueue(name: string, open: (queue: string, now: () => num
     test("a report goes to its installation's group at once, or by the ordinary queue when it is to be later", async () => {
       await queue.report(3, 0);
       await queue.report(3, 5_000);
-      expect(one("reporter")).toMatchObject({ group: "3", body: JSON.stringify({ v: 1, kind: "report", installation: 3 }) });
+      expect(one("reporter")).toMatchObject({
+        group: "3",
+        body: JSON.stringify({ v: 1, kind: "report", installation: 3 }),
+      });
       expect(receive(10, "tick")).toEqual([]);
       now += 5_000;
       expect(JSON.parse(one("tick").body)).toEqual({ v: 1, kind: "report", installation: 3 });
@@ -169,7 +192,7 @@ export function describeQueue(name: string, open: (queue: string, now: () => num
       const { receipt } = one();
       await send("waiting", "b");
       await queue.tick(staging, 1, 1_000);
-      await close();
+      await opened.close();
       await reopen();
       expect(names(receive())).toEqual(["waiting"]);
       await send("waiting", "b");
@@ -183,7 +206,12 @@ export function describeQueue(name: string, open: (queue: string, now: () => num
     test("two who receive never get the same message", async () => {
       const other = await open(`queue-${fresh}`, () => now);
       for (const group of ["a", "b", "c", "d"]) await send(group, group);
-      expect([...names(receive(2)), ...names(other.queue.receive("deployer", 4)), ...names(receive())]).toEqual(["a", "b", "c", "d"]);
+      expect([...names(receive(2)), ...names(other.queue.receive("deployer", 4)), ...names(receive())]).toEqual([
+        "a",
+        "b",
+        "c",
+        "d",
+      ]);
       await other.close();
     });
   });

@@ -1,7 +1,7 @@
 import { createSqliteTable } from "../../src/adapters/table-sqlite.ts";
 import { describeStore } from "./store-suite.ts";
 
-describeStore("store and outbox on SQLite", async () => {
+describeStore("SQLite", async () => {
   const table = createSqliteTable(":memory:");
   return { table, close: async () => table.close() };
 });

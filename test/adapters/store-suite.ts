@@ -6,25 +6,41 @@ import type { Command } from "../../src/core/message.ts";
 import { parseRepoName, topicId } from "../../src/core/names.ts";
 import type { Hold, TargetState } from "../../src/core/state.ts";
 import type { Surface } from "../../src/core/words.ts";
-import { digest, liveRecord, NOW, ordered, preview, record, release, repo, repoId, sha, staging } from "../core/decision-fixture.ts";
+import {
+  digest,
+  liveRecord,
+  NOW,
+  ordered,
+  preview,
+  record,
+  release,
+  repo,
+  repoId,
+  sha,
+  staging,
+} from "../core/decision-fixture.ts";
 
 /** What the store and the outbox have to do on any table. `open` gives an empty one. */
 export function describeStore(name: string, open: () => Promise<{ table: Table; close(): Promise<void> }>): void {
-  describe(name, () => {
+  describe(`store and outbox: ${name}`, () => {
     let store: Store;
     let outbox: Outbox;
-    let close: () => Promise<void>;
+    let opened: Awaited<ReturnType<typeof open>>;
     beforeEach(async () => {
-      const opened = await open();
-      ({ close } = opened);
+      opened = await open();
       store = createStore(opened.table);
       outbox = createOutbox(opened.table);
     });
-    afterEach(() => close());
+    afterEach(() => opened.close());
 
     const state = liveRecord(staging, "a", 1);
     const save = async (change: Partial<Save> = {}, known?: KnownTarget) =>
-      store.save({ known: known ?? (await store.load(change.next?.target ?? staging)), next: state, surfaces: [], ...change });
+      store.save({
+        known: known ?? (await store.load(change.next?.target ?? staging)),
+        next: state,
+        surfaces: [],
+        ...change,
+      });
     const wake = (dueAt: number): TargetState => ({ ...state, wake: { n: 1, dueAt } });
     const { command } = ordered("rollback");
     const hold: Hold = { sha: sha("b"), upTo: null, by: "proa", because: "x", at: NOW };
@@ -47,7 +63,14 @@ export function describeStore(name: string, open: () => Promise<{ table: Table; 
       test("saved by two who read the same is saved by the first; the second has written nothing at all", async () => {
         const known = await store.load(staging);
         await save({}, known);
-        const late: Partial<Save> = { next: { ...state, because: "late" }, release: release("b", 2), holds: { put: [hold], remove: [] }, waiting: { on: [commitTopic], off: [] }, digests: [{ image: "i", tag: "t", digest: digest("b") }], surfaces: [{ surface: status("late"), notBefore: 0 }] };
+        const late: Partial<Save> = {
+          next: { ...state, because: "late" },
+          release: release("b", 2),
+          holds: { put: [hold], remove: [] },
+          waiting: { on: [commitTopic], off: [] },
+          digests: [{ image: "i", tag: "t", digest: digest("b") }],
+          surfaces: [{ surface: status("late"), notBefore: 0 }],
+        };
         expect(await save(late, known)).toEqual({ kind: "conflict" });
         expect(await store.load(staging)).toMatchObject({ state, version: 1, holds: [] });
         expect(await store.release(staging, release("b", 2).rev)).toBeNull();
@@ -132,7 +155,9 @@ export function describeStore(name: string, open: () => Promise<{ table: Table; 
       const before = await store.slots(repoId);
       expect(before).toEqual({ version: 0, held: [], queue: [] });
       expect((await save({ slots: { before, held: [7], queue: [] } })).kind).toBe("saved");
-      expect(await save({ next: record(preview), slots: { before, held: [8], queue: [] } })).toEqual({ kind: "conflict" });
+      expect(await save({ next: record(preview), slots: { before, held: [8], queue: [] } })).toEqual({
+        kind: "conflict",
+      });
       expect(await store.slots(repoId)).toEqual({ version: 1, held: [7], queue: [] });
     });
 
@@ -156,7 +181,10 @@ export function describeStore(name: string, open: () => Promise<{ table: Table; 
       expect(await store.lease("github", NOW, 1_000)).toBe(true);
       expect(await store.lease("github", NOW + 999, 1_000)).toBe(false);
       expect(await store.lease("other", NOW, 1_000)).toBe(true);
-      const both = await Promise.all([store.lease("github", NOW + 1_000, 1_000), store.lease("github", NOW + 1_000, 1_000)]);
+      const both = await Promise.all([
+        store.lease("github", NOW + 1_000, 1_000),
+        store.lease("github", NOW + 1_000, 1_000),
+      ]);
       expect(both.toSorted()).toEqual([false, true]);
     });
 

@@ -4,7 +4,7 @@ import { describeTable } from "./table-suite.ts";
 
 const folder = newFolder();
 
-describeTable("the SQLite table", async (name) => {
+describeTable("SQLite", async (name) => {
   const table = createSqliteTable(folder(`${name}.sqlite`));
   return { table, close: async () => table.close() };
 });

@@ -2,22 +2,32 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Condition, Table, Write } from "../../src/adapters/table.ts";
 
 /** What every table has to do. `open` opens the same table each time it is called with the same name. */
-export function describeTable(name: string, open: (table: string) => Promise<{ table: Table; close(): Promise<void> }>): void {
-  describe(name, () => {
+export function describeTable(
+  name: string,
+  open: (table: string) => Promise<{ table: Table; close(): Promise<void> }>,
+): void {
+  describe(`a table: ${name}`, () => {
     let table: Table;
-    let close: () => Promise<void>;
+    let opened: Awaited<ReturnType<typeof open>>;
     let fresh = 0;
     const reopen = async (): Promise<void> => {
-      ({ table, close } = await open(`table-${fresh}`));
+      opened = await open(`table-${fresh}`);
+      ({ table } = opened);
     };
     beforeEach(async () => {
       fresh++;
       await reopen();
     });
-    afterEach(() => close());
+    afterEach(() => opened.close());
 
     const key = (sk: string, pk = "p") => ({ pk, sk });
-    const put = (sk: string, value: unknown, when: Condition = { kind: "always" }, more: object = {}): Write => ({ kind: "put", key: key(sk), value, when, ...more });
+    const put = (sk: string, value: unknown, when: Condition = { kind: "always" }, more: object = {}): Write => ({
+      kind: "put",
+      key: key(sk),
+      value,
+      when,
+      ...more,
+    });
     const value = async (sk: string) => (await table.get(key(sk)))?.value;
 
     test("gives back what was put, and null for what was not", async () => {
@@ -51,7 +61,9 @@ export function describeTable(name: string, open: (table: string) => Promise<{ t
       test.each(rows)("%s", async (_, when, order, onNothing, onPresent) => {
         expect(await table.write([put("nothing", 1, when, order === undefined ? {} : { order })])).toBe(onNothing);
         await table.write([put("present", "before", { kind: "always" }, { order: 5 })]);
-        expect(await table.write([put("present", "after", when, order === undefined ? {} : { order })])).toBe(onPresent);
+        expect(await table.write([put("present", "after", when, order === undefined ? {} : { order })])).toBe(
+          onPresent,
+        );
         expect(await value("present")).toBe(onPresent === "written" ? "after" : "before");
       });
 
@@ -69,8 +81,15 @@ export function describeTable(name: string, open: (table: string) => Promise<{ t
     test("writes all of a transaction or nothing, wherever the condition that fails stands", async () => {
       await table.write([put("there", "before")]);
       const fails = put("there", "after", { kind: "absent" });
-      const others = [put("x", 1), put("y", 1), { kind: "delete", key: key("there"), when: { kind: "always" } } as Write];
-      for (const writes of [[fails, ...others.slice(0, 2)], [...others.slice(0, 2), fails]]) {
+      const others = [
+        put("x", 1),
+        put("y", 1),
+        { kind: "delete", key: key("there"), when: { kind: "always" } } as Write,
+      ];
+      for (const writes of [
+        [fails, ...others.slice(0, 2)],
+        [...others.slice(0, 2), fails],
+      ]) {
         expect(await table.write(writes)).toBe("conflict");
         expect([await value("x"), await value("y"), await value("there")]).toEqual([undefined, undefined, "before"]);
       }
@@ -90,7 +109,7 @@ export function describeTable(name: string, open: (table: string) => Promise<{ t
 
     test("lists a partition by prefix, in the order of the sort key", async () => {
       await table.write(["b/2", "a/1", "b/10", "b/1", "c"].map((sk) => put(sk, sk)));
-      await table.write([{ ...put("b/3", "another partition"), key: key("b/3", "q") } as Write]);
+      await table.write([{ ...put("b/3", "another partition"), key: key("b/3", "q") }]);
       expect((await table.query("p", "b/")).map(({ sk }) => sk)).toEqual(["b/1", "b/10", "b/2"]);
       expect((await table.query("p")).map(({ sk }) => sk)).toEqual(["a/1", "b/1", "b/10", "b/2", "c"]);
       expect(await table.query("p", "d")).toEqual([]);
@@ -98,8 +117,15 @@ export function describeTable(name: string, open: (table: string) => Promise<{ t
 
     test("finds what is due, the earliest first and no more than was asked for", async () => {
       const due = (at: number, index = "targets") => ({ due: { index, at } });
-      await table.write([put("late", 1, { kind: "always" }, due(300)), put("early", 1, { kind: "always" }, due(100)), put("now", 1, { kind: "always" }, due(200)), put("never", 1), put("other", 1, { kind: "always" }, due(1, "reports"))]);
-      const found = async (before: number, limit = 10) => (await table.due("targets", before, limit)).map(({ sk }) => sk);
+      await table.write([
+        put("late", 1, { kind: "always" }, due(300)),
+        put("early", 1, { kind: "always" }, due(100)),
+        put("now", 1, { kind: "always" }, due(200)),
+        put("never", 1),
+        put("other", 1, { kind: "always" }, due(1, "reports")),
+      ]);
+      const found = async (before: number, limit = 10) =>
+        (await table.due("targets", before, limit)).map(({ sk }) => sk);
       expect(await found(200)).toEqual(["early", "now"]);
       expect(await found(99)).toEqual([]);
       expect(await found(1_000, 2)).toEqual(["early", "now"]);
@@ -114,9 +140,14 @@ export function describeTable(name: string, open: (table: string) => Promise<{ t
 
     test("remembers everything after it was closed and opened again", async () => {
       await table.write([put("a", { n: 1 }, { kind: "always" }, { order: 5, due: { index: "targets", at: 7 } })]);
-      await close();
+      await opened.close();
       await reopen();
-      expect(await table.get(key("a"))).toEqual({ ...key("a"), value: { n: 1 }, version: 1, due: { index: "targets", at: 7 } });
+      expect(await table.get(key("a"))).toEqual({
+        ...key("a"),
+        value: { n: 1 },
+        version: 1,
+        due: { index: "targets", at: 7 },
+      });
       expect(await table.write([put("a", 2, { kind: "notOlder" }, { order: 4 })])).toBe("conflict");
     });
   });

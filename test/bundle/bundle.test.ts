@@ -110,8 +110,8 @@ describe("a built function, in a process of its own", () => {
     "%s says everything that is missing from its settings, in one message",
     async (name) => {
       const failure = await invoke(name, sqs({}), {}).catch((error: { stderr: string }) => error.stderr);
-      expect(failure).toContain("PROA_QUEUE");
-      if (name !== "tick") expect(failure).toContain("PROA_GITHUB_APP_ID");
+      const missing = ["PROA_QUEUE", ...(name === "tick" ? [] : ["PROA_GITHUB_APP_ID"])];
+      expect(missing.filter((variable) => !String(failure).includes(variable))).toEqual([]);
     },
   );
 });

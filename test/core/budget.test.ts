@@ -24,7 +24,10 @@ test("the eighty-first write of a minute waits for the next minute", () => {
 test("a new minute begins full, and takes its writes from the same hour", () => {
   const spent = after(80, full) ?? full;
   expect(refreshed(spent, NOW + 59_999)).toEqual(spent);
-  expect(refreshed(spent, NOW + 60_000)).toEqual({ minute: { left: 80, at: NOW + 60_000 }, hour: { left: 420, at: NOW } });
+  expect(refreshed(spent, NOW + 60_000)).toEqual({
+    minute: { left: 80, at: NOW + 60_000 },
+    hour: { left: 420, at: NOW },
+  });
 });
 
 test("the hour's end is waited for once the hour is spent, whatever the minute has", () => {

@@ -2,7 +2,15 @@ import type { Verdict } from "../../src/core/checks.ts";
 import { defaultConfig } from "../../src/core/config-defaults.ts";
 import type { ImageSeen, PendingCommand } from "../../src/core/decision.ts";
 import type { Command } from "../../src/core/message.ts";
-import { asRevision, parseDigest, parseRepoId, parseRepoName, parseSha, type Sha, type Target } from "../../src/core/names.ts";
+import {
+  asRevision,
+  parseDigest,
+  parseRepoId,
+  parseRepoName,
+  parseSha,
+  type Sha,
+  type Target,
+} from "../../src/core/names.ts";
 import type { LiveRelease, Release, Rollout, TargetState } from "../../src/core/state.ts";
 import { newTarget } from "../../src/core/state.ts";
 
@@ -94,7 +102,12 @@ export const record = (target: Target, change: Partial<TargetState> = {}): Targe
 });
 
 /** A record in which this commit is live and nothing else is wanted. */
-export const liveRecord = (target: Target, letter: string, rev: number, change: Partial<TargetState> = {}): TargetState =>
+export const liveRecord = (
+  target: Target,
+  letter: string,
+  rev: number,
+  change: Partial<TargetState> = {},
+): TargetState =>
   record(target, {
     phase: "live",
     because: live(letter, rev).because,
@@ -108,7 +121,12 @@ export const liveRecord = (target: Target, letter: string, rev: number, change: 
 
 export function ordered(
   verb: Command["verb"],
-  { permission = "write", login = "mo", at = NOW, button }: { permission?: PendingCommand["permission"]; login?: string; at?: number; button?: Sha } = {},
+  {
+    permission = "write",
+    login = "mo",
+    at = NOW,
+    button,
+  }: { permission?: PendingCommand["permission"]; login?: string; at?: number; button?: Sha } = {},
 ): PendingCommand {
   const source: Command["source"] =
     button === undefined

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { EnvironmentConfig } from "../../src/core/config.ts";
 import { releaseKey } from "../../src/core/decision.ts";
-import { type Candidate, decideEnvironment, type EnvironmentSeen, rollbackTo, type Source } from "../../src/core/environment.ts";
+import {
+  type Candidate,
+  decideEnvironment,
+  type EnvironmentSeen,
+  rollbackTo,
+  type Source,
+} from "../../src/core/environment.ts";
 import type { Sha } from "../../src/core/names.ts";
 import type { Hold, TargetState } from "../../src/core/state.ts";
 import {
@@ -69,8 +75,14 @@ const ready: EnvironmentSeen = {
   hinted: null,
 };
 
-const withState = (change: Partial<TargetState>, seen = ready): EnvironmentSeen => ({ ...seen, state: { ...seen.state, ...change } });
-const withSource = (relation: "identical" | "behind" | "diverged" | "first", ...candidates: Candidate[]): EnvironmentSeen => ({
+const withState = (change: Partial<TargetState>, seen = ready): EnvironmentSeen => ({
+  ...seen,
+  state: { ...seen.state, ...change },
+});
+const withSource = (
+  relation: "identical" | "behind" | "diverged" | "first",
+  ...candidates: Candidate[]
+): EnvironmentSeen => ({
   ...ready,
   source: { kind: "candidates", tip: candidates[0]?.sha ?? sha("a"), relation, candidates },
 });
@@ -87,25 +99,106 @@ test("deploys the newest commit that is green and built", () => {
   const { act, next } = decideEnvironment(ready);
   expect(act).toEqual({
     kind: "deploy",
-    plan: { kind: "deploy", sha: sha("b"), services: [{ name: "web", image: "registry.example/acme/shop-web", digest: digest("b") }], patch: [], actor: "mo", pulls: [1], because: "deploying bbbbbbb", of: null },
+    plan: {
+      kind: "deploy",
+      sha: sha("b"),
+      services: [{ name: "web", image: "registry.example/acme/shop-web", digest: digest("b") }],
+      patch: [],
+      actor: "mo",
+      pulls: [1],
+      because: "deploying bbbbbbb",
+      of: null,
+    },
   });
   expect(next).toMatchObject({ phase: "rolling", wanted: { sha: sha("b"), since: NOW }, pulls: [1], failed: null });
 });
 
 describe("what holds it back, and in which words", () => {
   const rows: [string, EnvironmentSeen, string, string, number | null][] = [
-    ["nothing to deploy yet", { ...ready, state: record(staging), source: { kind: "nothing", because: "the branch main does not exist" } }, "idle", "the branch main does not exist", 30 * MINUTE],
-    ["checks that run", { ...ready, source: ahead(candidate("b", { verdict: running })) }, "waiting", "waiting for `test`", 5 * MINUTE],
-    ["a check that failed", { ...ready, source: ahead(candidate("b", { verdict: red })) }, "blocked", "`test` failed", 30 * MINUTE],
-    ["an image that is not pushed", { ...ready, source: ahead(candidate("b", { images: [absent("b")] })) }, "waiting", "checks passed; waiting for image registry.example/acme/shop-web:bbbbbbb in the registry", 5_000],
-    ["an approval", { ...ready, env: { ...env, approve } }, "waiting", "bbbbbbb waits for an approval by someone with write permission: /approve staging", 30 * MINUTE],
-    ["a strict approval", { ...ready, env: { ...env, approve: { permission: "admin", notAuthor: true } } }, "waiting", "bbbbbbb waits for an approval by someone with admin permission who did not write it: /approve staging", 30 * MINUTE],
-    ["a namespace that is not its own", { ...ready, namespaceProblem: "the namespace shop-staging does not exist in default: create it" }, "blocked", "the namespace shop-staging does not exist in default: create it", 30 * MINUTE],
-    ["a mistake in the config", { ...ready, config: { problems: [{ line: 3, message: "x is y", remedy: "" }], sha: sha("b") } }, "blocked", ".proa.yml line 3: x is y", 30 * MINUTE],
-    ["an environment that is configured no more", { ...ready, env: null }, "idle", ".proa.yml no longer has this environment; what runs is left alone", null],
-    ["a suspended installation", { ...ready, repositoryActive: false }, "blocked", "the installation is suspended", null],
-    ["a branch that was rewritten", withSource("diverged", candidate("b")), "waiting", "bbbbbbb does not contain aaaaaaa, which is live: comment /deploy staging to go there anyway", 30 * MINUTE],
-    ["a branch that was put back", withSource("behind", candidate("0")), "live", "aaaaaaa is live; 0000000 is older: comment /deploy staging to go back to it", null],
+    [
+      "nothing to deploy yet",
+      { ...ready, state: record(staging), source: { kind: "nothing", because: "the branch main does not exist" } },
+      "idle",
+      "the branch main does not exist",
+      30 * MINUTE,
+    ],
+    [
+      "checks that run",
+      { ...ready, source: ahead(candidate("b", { verdict: running })) },
+      "waiting",
+      "waiting for `test`",
+      5 * MINUTE,
+    ],
+    [
+      "a check that failed",
+      { ...ready, source: ahead(candidate("b", { verdict: red })) },
+      "blocked",
+      "`test` failed",
+      30 * MINUTE,
+    ],
+    [
+      "an image that is not pushed",
+      { ...ready, source: ahead(candidate("b", { images: [absent("b")] })) },
+      "waiting",
+      "checks passed; waiting for image registry.example/acme/shop-web:bbbbbbb in the registry",
+      5_000,
+    ],
+    [
+      "an approval",
+      { ...ready, env: { ...env, approve } },
+      "waiting",
+      "bbbbbbb waits for an approval by someone with write permission: /approve staging",
+      30 * MINUTE,
+    ],
+    [
+      "a strict approval",
+      { ...ready, env: { ...env, approve: { permission: "admin", notAuthor: true } } },
+      "waiting",
+      "bbbbbbb waits for an approval by someone with admin permission who did not write it: /approve staging",
+      30 * MINUTE,
+    ],
+    [
+      "a namespace that is not its own",
+      { ...ready, namespaceProblem: "the namespace shop-staging does not exist in default: create it" },
+      "blocked",
+      "the namespace shop-staging does not exist in default: create it",
+      30 * MINUTE,
+    ],
+    [
+      "a mistake in the config",
+      { ...ready, config: { problems: [{ line: 3, message: "x is y", remedy: "" }], sha: sha("b") } },
+      "blocked",
+      ".proa.yml line 3: x is y",
+      30 * MINUTE,
+    ],
+    [
+      "an environment that is configured no more",
+      { ...ready, env: null },
+      "idle",
+      ".proa.yml no longer has this environment; what runs is left alone",
+      null,
+    ],
+    [
+      "a suspended installation",
+      { ...ready, repositoryActive: false },
+      "blocked",
+      "the installation is suspended",
+      null,
+    ],
+    [
+      "a branch that was rewritten",
+      withSource("diverged", candidate("b")),
+      "waiting",
+      "bbbbbbb does not contain aaaaaaa, which is live: comment /deploy staging to go there anyway",
+      30 * MINUTE,
+    ],
+    [
+      "a branch that was put back",
+      withSource("behind", candidate("0")),
+      "live",
+      "aaaaaaa is live; 0000000 is older: comment /deploy staging to go back to it",
+      null,
+    ],
   ];
   test.each(rows)("%s", (_, seen, phase, because, wakeInMs) => {
     expect(said(seen)).toEqual({ act: "none", phase, because, wakeInMs });
@@ -132,7 +225,12 @@ test("the very first deployment needs nothing to compare with", () => {
 });
 
 test("what is wanted and live is left alone", () => {
-  expect(said(withSource("identical"))).toEqual({ act: "none", phase: "live", because: "aaaaaaa is live", wakeInMs: null });
+  expect(said(withSource("identical"))).toEqual({
+    act: "none",
+    phase: "live",
+    because: "aaaaaaa is live",
+    wakeInMs: null,
+  });
 });
 
 describe("a busy branch", () => {
@@ -141,16 +239,25 @@ describe("a busy branch", () => {
   test("does not starve: the newest that is ready goes, and the newest's reason stays what is said", () => {
     const { act, next } = decideEnvironment({ ...ready, source: ahead(waiting, candidate("b")) });
     expect(act).toMatchObject({ kind: "deploy", plan: { sha: sha("b") } });
-    expect({ wanted: next.wanted?.sha, phase: next.phase, because: next.because }).toEqual({ wanted: sha("c"), phase: "waiting", because: "waiting for `test`" });
+    expect({ wanted: next.wanted?.sha, phase: next.phase, because: next.because }).toEqual({
+      wanted: sha("c"),
+      phase: "waiting",
+      because: "waiting for `test`",
+    });
   });
 
   test("lets what rolls out go on while nothing newer is ready", () => {
-    const seen = withState({ rollout: rollout("b", 2), phase: "rolling" }, { ...ready, source: ahead(waiting, candidate("b")) });
+    const seen = withState(
+      { rollout: rollout("b", 2), phase: "rolling" },
+      { ...ready, source: ahead(waiting, candidate("b")) },
+    );
     expect(said(seen)).toMatchObject({ act: "observe", phase: "waiting", because: "waiting for `test`" });
   });
 
   test("overtakes what rolls out as soon as something newer is ready", () => {
-    expect(deployed(withState({ rollout: rollout("b", 2) }, { ...ready, source: ahead(candidate("c"), candidate("b")) }))).toBe(sha("c"));
+    expect(
+      deployed(withState({ rollout: rollout("b", 2) }, { ...ready, source: ahead(candidate("c"), candidate("b")) })),
+    ).toBe(sha("c"));
   });
 
   test("watches what rolls out where it is the newest itself", () => {
@@ -165,13 +272,24 @@ describe("a busy branch", () => {
 
   test("keeps every commit that is still pending, once", () => {
     const first = decideEnvironment({ ...ready, source: ahead(candidate("b", { verdict: running })) }).next;
-    const second = decideEnvironment({ ...ready, state: first, source: ahead(candidate("c", { verdict: running })) }).next;
-    const again = decideEnvironment({ ...ready, state: second, source: ahead(candidate("c", { verdict: running })) }).next;
+    const second = decideEnvironment({
+      ...ready,
+      state: first,
+      source: ahead(candidate("c", { verdict: running })),
+    }).next;
+    const again = decideEnvironment({
+      ...ready,
+      state: second,
+      source: ahead(candidate("c", { verdict: running })),
+    }).next;
     expect([first.open, second.open, again.open]).toEqual([[], [sha("b")], [sha("b")]]);
   });
 
   test("tells the pull requests of a rollout that was overtaken how the newer one goes", () => {
-    const overtaken = withState({ rollout: rollout("b", 2), pulls: [1] }, { ...ready, source: ahead(candidate("c", { pulls: [2] })) });
+    const overtaken = withState(
+      { rollout: rollout("b", 2), pulls: [1] },
+      { ...ready, source: ahead(candidate("c", { pulls: [2] })) },
+    );
     expect(decideEnvironment(overtaken).next.pulls).toEqual([1, 2]);
     const done = withState({ pulls: [1] }, { ...ready, source: ahead(candidate("c", { pulls: [2] })) });
     expect(decideEnvironment(done).next.pulls).toEqual([2]);
@@ -182,7 +300,11 @@ describe("a hold", () => {
   const hold: Hold = { sha: sha("b"), upTo: null, by: "proa", because: "web: 0 of 1 pods ready.", at: NOW };
 
   test("stops its commit, and says what moves on", () => {
-    expect(said({ ...ready, holds: [hold] })).toMatchObject({ act: "none", phase: "blocked", because: "bbbbbbb is on hold (web: 0 of 1 pods ready): a newer commit, or /release-hold staging, moves on" });
+    expect(said({ ...ready, holds: [hold] })).toMatchObject({
+      act: "none",
+      phase: "blocked",
+      because: "bbbbbbb is on hold (web: 0 of 1 pods ready): a newer commit, or /release-hold staging, moves on",
+    });
   });
 
   test("does not stop a newer commit, which is presumed to carry the fix", () => {
@@ -192,7 +314,9 @@ describe("a hold", () => {
   test("stops everything up to the tip at which it was set", () => {
     const upTo = { ...hold, sha: sha("a"), upTo: sha("c") };
     expect(deployed({ ...ready, holds: [upTo], source: ahead(candidate("c"), candidate("b")) })).toBeNull();
-    expect(deployed({ ...ready, holds: [upTo], source: ahead(candidate("d"), candidate("c"), candidate("b")) })).toBe(sha("d"));
+    expect(deployed({ ...ready, holds: [upTo], source: ahead(candidate("d"), candidate("c"), candidate("b")) })).toBe(
+      sha("d"),
+    );
   });
 
   test("is released by a command, and then the commit goes", () => {
@@ -202,12 +326,18 @@ describe("a hold", () => {
   });
 
   test("that is not there cannot be released", () => {
-    expect(decideEnvironment({ ...ready, commands: [ordered("release-hold")] }).applied).toMatchObject([{ accepted: false, answer: "nothing is held here" }]);
+    expect(decideEnvironment({ ...ready, commands: [ordered("release-hold")] }).applied).toMatchObject([
+      { accepted: false, answer: "nothing is held here" },
+    ]);
   });
 });
 
 describe("a commit that failed here", () => {
-  const failed = withState({ phase: "failed", failed: failure("b", 2, "Rolled back to aaaaaaa, which serves."), wanted: { sha: sha("b"), since: NOW } });
+  const failed = withState({
+    phase: "failed",
+    failed: failure("b", 2, "Rolled back to aaaaaaa, which serves."),
+    wanted: { sha: sha("b"), since: NOW },
+  });
 
   test("is not tried again by itself, and what is said of it stays", () => {
     const because = "web: 0 of 1 pods ready after 5 s: CrashLoopBackOff. Rolled back to aaaaaaa, which serves.";
@@ -221,7 +351,11 @@ describe("a commit that failed here", () => {
   });
 
   test("is passed by a newer one, which answers its pull request too", () => {
-    const { act, next } = decideEnvironment({ ...failed, state: { ...failed.state, pulls: [1] }, source: ahead(candidate("c", { pulls: [2] }), candidate("b")) });
+    const { act, next } = decideEnvironment({
+      ...failed,
+      state: { ...failed.state, pulls: [1] },
+      source: ahead(candidate("c", { pulls: [2] }), candidate("b")),
+    });
     expect(act).toMatchObject({ plan: { sha: sha("c") } });
     expect({ failed: next.failed, pulls: next.pulls }).toEqual({ failed: null, pulls: [1, 2] });
   });
@@ -231,22 +365,34 @@ describe("an approval", () => {
   const key = releaseKey([{ name: "web", image: "", digest: digest("b") }]);
   const awaiting = { sha: sha("b"), key, since: NOW - MINUTE };
   const strict = { ...env, approve: { permission: "write", notAuthor: true } } as const;
-  const asked = withState({ awaiting, phase: "waiting", wanted: { sha: sha("b"), since: NOW } }, { ...ready, env: { ...env, approve } });
+  const asked = withState(
+    { awaiting, phase: "waiting", wanted: { sha: sha("b"), since: NOW } },
+    { ...ready, env: { ...env, approve } },
+  );
   const answer = (seen: EnvironmentSeen) => decideEnvironment(seen).applied[0];
 
   test("is asked for once, for these very images, where the pull request can see it", () => {
     const { next } = decideEnvironment({ ...ready, env: { ...env, approve } });
-    expect({ awaiting: next.awaiting, pulls: next.pulls }).toEqual({ awaiting: { sha: sha("b"), key, since: NOW }, pulls: [1] });
+    expect({ awaiting: next.awaiting, pulls: next.pulls }).toEqual({
+      awaiting: { sha: sha("b"), key, since: NOW },
+      pulls: [1],
+    });
     expect(decideEnvironment(asked).next.awaiting).toEqual(awaiting);
   });
 
   test("lets it go", () => {
     const approved = { ...asked, commands: [ordered("approve", { login: "ann" })] };
-    expect(decideEnvironment(approved)).toMatchObject({ act: { kind: "deploy" }, next: { approved: { key, by: "ann" }, awaiting: null }, applied: [{ accepted: true, answer: "approved bbbbbbb" }] });
+    expect(decideEnvironment(approved)).toMatchObject({
+      act: { kind: "deploy" },
+      next: { approved: { key, by: "ann" }, awaiting: null },
+      applied: [{ accepted: true, answer: "approved bbbbbbb" }],
+    });
   });
 
   test("counts for no other images", () => {
-    const rebuilt = ahead(candidate("b", { images: [{ ...image("b"), found: { kind: "digest", digest: digest("e"), moved: null } }] }));
+    const rebuilt = ahead(
+      candidate("b", { images: [{ ...image("b"), found: { kind: "digest", digest: digest("e"), moved: null } }] }),
+    );
     expect(deployed(withState({ approved: { key, by: "ann", at: NOW } }, { ...asked, source: rebuilt }))).toBeNull();
     expect(deployed(withState({ approved: { key, by: "ann", at: NOW } }, asked))).toBe(sha("b"));
   });
@@ -254,17 +400,52 @@ describe("an approval", () => {
   test("is void once something newer is what would go", () => {
     const newer = { ...asked, source: ahead(candidate("c")), commands: [ordered("approve", { login: "ann" })] };
     const { act, applied, next } = decideEnvironment(newer);
-    expect(applied).toMatchObject([{ accepted: false, answer: "bbbbbbb is not what would be deployed any more; what is newer needs its own approval" }]);
+    expect(applied).toMatchObject([
+      {
+        accepted: false,
+        answer: "bbbbbbb is not what would be deployed any more; what is newer needs its own approval",
+      },
+    ]);
     expect({ act: act.kind, awaiting: next.awaiting?.sha }).toEqual({ act: "none", awaiting: sha("c") });
   });
 
   const rows: [string, EnvironmentSeen, string][] = [
-    ["nothing waits", { ...withSource("identical"), commands: [ordered("approve")] }, "nothing waits for an approval here"],
-    ["the comment is older than the question", { ...asked, commands: [ordered("approve", { at: NOW - 2 * MINUTE })] }, "the approval was for an earlier release; bbbbbbb needs its own"],
-    ["the button is another commit's", { ...asked, commands: [ordered("approve", { button: sha("a") })] }, "the approval was for an earlier release; bbbbbbb needs its own"],
-    ["its author gives it", { ...asked, env: strict, commands: [ordered("approve", { login: "mo" })] }, "@mo wrote bbbbbbb; someone else has to approve it"],
-    ["the permission is too low", { ...asked, env: { ...env, approve: { permission: "admin", notAuthor: false } }, commands: [ordered("approve")] }, "@mo needs admin permission on acme/shop (has write)"],
-    ["the config, and so who may give it, cannot be read", { ...asked, config: { problems: [{ line: 1, message: "x", remedy: "y" }], sha: null }, env: null, source: { kind: "nothing", because: "" }, commands: [ordered("approve")] }, "bbbbbbb is not what would be deployed any more; what is newer needs its own approval"],
+    [
+      "nothing waits",
+      { ...withSource("identical"), commands: [ordered("approve")] },
+      "nothing waits for an approval here",
+    ],
+    [
+      "the comment is older than the question",
+      { ...asked, commands: [ordered("approve", { at: NOW - 2 * MINUTE })] },
+      "the approval was for an earlier release; bbbbbbb needs its own",
+    ],
+    [
+      "the button is another commit's",
+      { ...asked, commands: [ordered("approve", { button: sha("a") })] },
+      "the approval was for an earlier release; bbbbbbb needs its own",
+    ],
+    [
+      "its author gives it",
+      { ...asked, env: strict, commands: [ordered("approve", { login: "mo" })] },
+      "@mo wrote bbbbbbb; someone else has to approve it",
+    ],
+    [
+      "the permission is too low",
+      { ...asked, env: { ...env, approve: { permission: "admin", notAuthor: false } }, commands: [ordered("approve")] },
+      "@mo needs admin permission on acme/shop (has write)",
+    ],
+    [
+      "the config, and so who may give it, cannot be read",
+      {
+        ...asked,
+        config: { problems: [{ line: 1, message: "x", remedy: "y" }], sha: null },
+        env: null,
+        source: { kind: "nothing", because: "" },
+        commands: [ordered("approve")],
+      },
+      "bbbbbbb is not what would be deployed any more; what is newer needs its own approval",
+    ],
   ];
   test.each(rows)("is refused where %s", (_, seen, text) => {
     expect(answer(seen)).toMatchObject({ accepted: false, answer: text });
@@ -272,7 +453,9 @@ describe("an approval", () => {
   });
 
   test("by the right button is for the right commit", () => {
-    expect(answer({ ...asked, commands: [ordered("approve", { button: sha("b") })] })).toMatchObject({ accepted: true });
+    expect(answer({ ...asked, commands: [ordered("approve", { button: sha("b") })] })).toMatchObject({
+      accepted: true,
+    });
   });
 });
 
@@ -282,8 +465,12 @@ describe("/rollback", () => {
   test("puts the release before back, and holds what was live with everything up to the tip, in one decision", () => {
     const { act, holds, applied } = decideEnvironment(back);
     expect(act).toMatchObject({ kind: "deploy", plan: { kind: "rollback", sha: sha("0"), of: 1, actor: "mo" } });
-    expect(holds.put).toMatchObject([{ sha: sha("a"), upTo: sha("b"), by: "@mo", because: "rolled back to 0000000 by @mo" }]);
-    expect(applied).toMatchObject([{ accepted: true, answer: "rolling back from aaaaaaa to 0000000; aaaaaaa is held" }]);
+    expect(holds.put).toMatchObject([
+      { sha: sha("a"), upTo: sha("b"), by: "@mo", because: "rolled back to 0000000 by @mo" },
+    ]);
+    expect(applied).toMatchObject([
+      { accepted: true, answer: "rolling back from aaaaaaa to 0000000; aaaaaaa is held" },
+    ]);
   });
 
   test("goes on telling the pull requests whose release is taken back", () => {
@@ -291,17 +478,38 @@ describe("/rollback", () => {
   });
 
   test("works where the config is broken", () => {
-    expect(deployed({ ...back, config: { problems: [{ line: 1, message: "x", remedy: "y" }], sha: null }, env: null, source: { kind: "nothing", because: "" } })).toBe(sha("0"));
+    expect(
+      deployed({
+        ...back,
+        config: { problems: [{ line: 1, message: "x", remedy: "y" }], sha: null },
+        env: null,
+        source: { kind: "nothing", because: "" },
+      }),
+    ).toBe(sha("0"));
   });
 
   test("is refused where there is nothing to go back to, or nobody may", () => {
-    expect(decideEnvironment({ ...back, previous: null })).toMatchObject({ applied: [{ accepted: false, answer: "there is no earlier release to go back to" }] });
-    expect(decideEnvironment({ ...ready, source: ahead(candidate("b", { verdict: running })), commands: [ordered("rollback", { permission: "triage" })] })).toMatchObject({ act: { kind: "none" }, applied: [{ accepted: false }] });
+    expect(decideEnvironment({ ...back, previous: null })).toMatchObject({
+      applied: [{ accepted: false, answer: "there is no earlier release to go back to" }],
+    });
+    expect(
+      decideEnvironment({
+        ...ready,
+        source: ahead(candidate("b", { verdict: running })),
+        commands: [ordered("rollback", { permission: "triage" })],
+      }),
+    ).toMatchObject({ act: { kind: "none" }, applied: [{ accepted: false }] });
   });
 
   test("is refused while one is under way", () => {
-    const seen = withState({ rollout: rollout("0", 2, { kind: "rollback" }) }, { ...back, source: ahead(candidate("b", { verdict: running })) });
-    expect(decideEnvironment(seen)).toMatchObject({ act: { kind: "observe" }, applied: [{ accepted: false, answer: "a rollback to 0000000 is under way" }] });
+    const seen = withState(
+      { rollout: rollout("0", 2, { kind: "rollback" }) },
+      { ...back, source: ahead(candidate("b", { verdict: running })) },
+    );
+    expect(decideEnvironment(seen)).toMatchObject({
+      act: { kind: "observe" },
+      applied: [{ accepted: false, answer: "a rollback to 0000000 is under way" }],
+    });
   });
 
   test("while something rolls out goes back to what is live, and holds what was rolling", () => {
@@ -339,7 +547,10 @@ describe("/deploy", () => {
   });
 
   test("of what is live already says so", () => {
-    expect(decideEnvironment({ ...withSource("identical"), commands: [ordered("deploy")] })).toMatchObject({ act: { kind: "none" }, applied: [{ accepted: true, answer: "aaaaaaa is live already" }] });
+    expect(decideEnvironment({ ...withSource("identical"), commands: [ordered("deploy")] })).toMatchObject({
+      act: { kind: "none" },
+      applied: [{ accepted: true, answer: "aaaaaaa is live already" }],
+    });
   });
 });
 
@@ -360,7 +571,13 @@ describe("GitHub behind its own event", () => {
   });
 
   test("holds nothing up that is ready, and no rollout that is watched", () => {
-    expect(deployed({ ...ready, state: { ...ready.state, wanted: { sha: sha("b"), since: NOW } }, hinted: { sha: sha("c"), at: NOW } })).toBe(sha("b"));
+    expect(
+      deployed({
+        ...ready,
+        state: { ...ready.state, wanted: { sha: sha("b"), since: NOW } },
+        hinted: { sha: sha("c"), at: NOW },
+      }),
+    ).toBe(sha("b"));
     expect(decideEnvironment(withState({ rollout: rollout("b", 2) }, behind)).next.expecting).toBeNull();
   });
 });

@@ -6,12 +6,17 @@ const from = { v: 1, delivery: "d", installation: 3, repo, receivedAt: 0, becaus
 const look = { ...from, kind: "look", target: preview, sha: null };
 const tick = { v: 1, kind: "tick", target: staging, n: 4 };
 
-test.each([look, tick, { ...from, kind: "commit" }, { ...from, kind: "branch" }, { ...from, kind: "image" }, { ...from, kind: "command" }, { ...from, kind: "installation" }])(
-  "a $kind message is taken as it is",
-  (message) => {
-    expect(parseMessage(message)).toBe(message);
-  },
-);
+test.each([
+  look,
+  tick,
+  { ...from, kind: "commit" },
+  { ...from, kind: "branch" },
+  { ...from, kind: "image" },
+  { ...from, kind: "command" },
+  { ...from, kind: "installation" },
+])("a $kind message is taken as it is", (message) => {
+  expect(parseMessage(message)).toBe(message);
+});
 
 test.each([
   ["no object", "look", "the message is not an object"],
@@ -21,7 +26,11 @@ test.each([
   ["another version", { ...look, v: 2 }, "the look message is of format 2, this is format 1"],
   ["no target", { ...look, target: undefined }, "the look message names no target"],
   ["a tick for no target", { ...tick, target: null }, "the tick message names no target"],
-  ["a target that is none", { ...tick, target: { ...staging, environment: "a/b" } }, "the tick message names no target"],
+  [
+    "a target that is none",
+    { ...tick, target: { ...staging, environment: "a/b" } },
+    "the tick message names no target",
+  ],
 ])("%s is refused, and the queue keeps it for a person", (_, body, message) => {
   expect(() => parseMessage(body)).toThrow(message);
 });

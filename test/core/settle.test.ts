@@ -2,7 +2,19 @@ import { describe, expect, test } from "vitest";
 import type { Judgement } from "../../src/core/rollout.ts";
 import { settle, type SettleInput } from "../../src/core/settle.ts";
 import type { TargetState } from "../../src/core/state.ts";
-import { failure, live, liveRecord, MINUTE, NOW, preview, record, release, rollout, sha, staging } from "./decision-fixture.ts";
+import {
+  failure,
+  live,
+  liveRecord,
+  MINUTE,
+  NOW,
+  preview,
+  record,
+  release,
+  rollout,
+  sha,
+  staging,
+} from "./decision-fixture.ts";
 
 const SAYS = "web: 0 of 1 pods ready after 5 s: CrashLoopBackOff";
 
@@ -35,7 +47,12 @@ const said = (change: Partial<SettleInput>) => {
 
 /** `b` failed and `a` is put back as revision 3. */
 const backing: Partial<SettleInput> = {
-  state: { ...rolling, failed: failure("b", 2), rollout: rollout("a", 3, { kind: "rollback" }), rev: rollout("a", 3).rev },
+  state: {
+    ...rolling,
+    failed: failure("b", 2),
+    rollout: rollout("a", 3, { kind: "rollback" }),
+    rev: rollout("a", 3).rev,
+  },
   release: release("a", 3, { kind: "rollback", actor: "proa" }),
   rollback: false,
 };
@@ -48,13 +65,37 @@ const asked: Partial<SettleInput> = {
 
 describe("a deployment", () => {
   const rows: [Judgement["kind"], Judgement, ReturnType<typeof said>][] = [
-    ["progressing", { kind: "progressing", because: "web: 0 of 1 new pods created" }, { phase: "rolling", because: "web: 0 of 1 new pods created", wakeInMs: 2_000, follow: "wait" }],
-    ["empty", { kind: "empty", because: "web: 0 replicas" }, { phase: "waiting", because: "web: 0 replicas", wakeInMs: MINUTE, follow: "wait" }],
-    ["blocked", { kind: "blocked", because: "web: paused" }, { phase: "waiting", because: "web: paused", wakeInMs: MINUTE, follow: "wait" }],
+    [
+      "progressing",
+      { kind: "progressing", because: "web: 0 of 1 new pods created" },
+      { phase: "rolling", because: "web: 0 of 1 new pods created", wakeInMs: 2_000, follow: "wait" },
+    ],
+    [
+      "empty",
+      { kind: "empty", because: "web: 0 replicas" },
+      { phase: "waiting", because: "web: 0 replicas", wakeInMs: MINUTE, follow: "wait" },
+    ],
+    [
+      "blocked",
+      { kind: "blocked", because: "web: paused" },
+      { phase: "waiting", because: "web: paused", wakeInMs: MINUTE, follow: "wait" },
+    ],
     ["healthy", healthy, { phase: "live", because: "bbbbbbb is live", wakeInMs: MINUTE, follow: "done" }],
-    ["superseded", { kind: "superseded", because: "web: revision 5 is newer" }, { phase: "rolling", because: "web: revision 5 is newer", wakeInMs: 0, follow: "done" }],
-    ["drift", { kind: "drift", because: "web: the image was changed" }, { phase: "failed", because: "web: the image was changed.", wakeInMs: MINUTE, follow: "done" }],
-    ["failed", broken, { phase: "rolling", because: `${SAYS}. Rolling back to aaaaaaa.`, wakeInMs: 0, follow: "rollback" }],
+    [
+      "superseded",
+      { kind: "superseded", because: "web: revision 5 is newer" },
+      { phase: "rolling", because: "web: revision 5 is newer", wakeInMs: 0, follow: "done" },
+    ],
+    [
+      "drift",
+      { kind: "drift", because: "web: the image was changed" },
+      { phase: "failed", because: "web: the image was changed.", wakeInMs: MINUTE, follow: "done" },
+    ],
+    [
+      "failed",
+      broken,
+      { phase: "rolling", because: `${SAYS}. Rolling back to aaaaaaa.`, wakeInMs: 0, follow: "rollback" },
+    ],
   ];
   test.each(rows)("that is %s", (_, judgement, expected) => {
     expect(said({ judgement })).toEqual(expected);
@@ -62,7 +103,13 @@ describe("a deployment", () => {
 
   test("that is healthy becomes what serves, and what served before is where a rollback goes", () => {
     const { next } = settled({});
-    expect(next).toMatchObject({ rollout: null, live: { rev: 2, sha: sha("b"), healthyAt: NOW }, previous: live("a", 1), failed: null, report: null });
+    expect(next).toMatchObject({
+      rollout: null,
+      live: { rev: 2, sha: sha("b"), healthyAt: NOW },
+      previous: live("a", 1),
+      failed: null,
+      report: null,
+    });
   });
 
   test("of the very same release keeps the way back it had", () => {
@@ -72,21 +119,34 @@ describe("a deployment", () => {
 
   test("that failed is recorded, held and taken back in one write", () => {
     const { next, holds, follow } = settled({ judgement: broken });
-    expect(next).toMatchObject({ rollout: null, live: live("a", 1), failed: { sha: sha("b"), rev: 2, because: `${SAYS}.`, serves: "aaaaaaa still serves." } });
+    expect(next).toMatchObject({
+      rollout: null,
+      live: live("a", 1),
+      failed: { sha: sha("b"), rev: 2, because: `${SAYS}.`, serves: "aaaaaaa still serves." },
+    });
     expect(holds).toMatchObject([{ sha: sha("b"), upTo: null, by: "proa" }]);
     expect(follow).toEqual({ kind: "rollback", to: 1 });
   });
 
   test("that failed keeps its diagnosis for the report", () => {
     const diagnosis = { headline: "web: out of memory", text: "raise `resources.memory`" };
-    expect(settled({ judgement: broken, diagnosis }).next.report).toEqual({ sha: sha("b"), title: "web: out of memory", text: "raise `resources.memory`" });
+    expect(settled({ judgement: broken, diagnosis }).next.report).toEqual({
+      sha: sha("b"),
+      title: "web: out of memory",
+      text: "raise `resources.memory`",
+    });
   });
 
   test.each([
     ["no rollback is wanted", { rollback: false }, `${SAYS}. aaaaaaa still serves.`],
     ["there is nothing to go back to", { state: { ...rolling, live: null } }, `${SAYS}.`],
   ])("that failed stays failed where %s", (_, change, because) => {
-    expect(said({ judgement: broken, ...change })).toEqual({ phase: "failed", because, wakeInMs: MINUTE, follow: "done" });
+    expect(said({ judgement: broken, ...change })).toEqual({
+      phase: "failed",
+      because,
+      wakeInMs: MINUTE,
+      follow: "done",
+    });
   });
 
   test("of a preview is held by nothing: its next push is looked at anew", () => {
@@ -102,11 +162,22 @@ describe("a deployment", () => {
 
 describe("a bake", () => {
   const bakeMs = 2 * MINUTE;
-  const baking = { state: { ...rolling, phase: "baking" as const, rollout: rollout("b", 2, { step: "baking", bakeUntil: NOW + MINUTE }) }, release: release("b", 2, { bakeMs }) };
+  const baking = {
+    state: {
+      ...rolling,
+      phase: "baking" as const,
+      rollout: rollout("b", 2, { step: "baking", bakeUntil: NOW + MINUTE }),
+    },
+    release: release("b", 2, { bakeMs }),
+  };
 
   test("begins when the pods are healthy, with what they have restarted so far", () => {
     const { next, wakeInMs } = settled({ release: release("b", 2, { bakeMs }), restarts: { "default/web": 1 } });
-    expect(next).toMatchObject({ phase: "baking", because: "bbbbbbb is healthy; watching it for 2 min more", live: live("a", 1) });
+    expect(next).toMatchObject({
+      phase: "baking",
+      because: "bbbbbbb is healthy; watching it for 2 min more",
+      live: live("a", 1),
+    });
     expect(next.rollout).toMatchObject({ step: "baking", bakeUntil: NOW + bakeMs, restarts: { "default/web": 1 } });
     expect(wakeInMs).toBe(10_000);
   });
@@ -117,7 +188,11 @@ describe("a bake", () => {
     ["healthy", NOW, 10_000],
   ] as const)("goes on (%s at %d), and the last look is at its end", (kind, now, wakeInMs) => {
     const judgement: Judgement = { kind, because: "watching" };
-    expect(settled({ ...baking, judgement, now })).toMatchObject({ next: { phase: "baking" }, wakeInMs, follow: { kind: "wait" } });
+    expect(settled({ ...baking, judgement, now })).toMatchObject({
+      next: { phase: "baking" },
+      wakeInMs,
+      follow: { kind: "wait" },
+    });
   });
 
   test("ends live", () => {
@@ -132,14 +207,26 @@ describe("a bake", () => {
 describe("a rollback", () => {
   test("after a failure leaves the failure said, and what serves", () => {
     const { next, holds } = settled(backing);
-    expect(next).toMatchObject({ phase: "failed", rollout: null, live: { rev: 3, sha: sha("a"), because: "rolled back to aaaaaaa by Proa" }, previous: null });
-    expect(next.because).toBe("web: 0 of 1 pods ready after 5 s: CrashLoopBackOff. Rolled back to aaaaaaa, which serves.");
+    expect(next).toMatchObject({
+      phase: "failed",
+      rollout: null,
+      live: { rev: 3, sha: sha("a"), because: "rolled back to aaaaaaa by Proa" },
+      previous: null,
+    });
+    expect(next.because).toBe(
+      "web: 0 of 1 pods ready after 5 s: CrashLoopBackOff. Rolled back to aaaaaaa, which serves.",
+    );
     expect(next.failed).toMatchObject({ sha: sha("b"), serves: "Rolled back to aaaaaaa, which serves." });
     expect(holds).toEqual([]);
   });
 
   test("that somebody asked for is live, and says who asked", () => {
-    expect(settled(asked).next).toMatchObject({ phase: "live", because: "rolled back to aaaaaaa by @ann", failed: null, live: { rev: 3, sha: sha("a") } });
+    expect(settled(asked).next).toMatchObject({
+      phase: "live",
+      because: "rolled back to aaaaaaa by @ann",
+      failed: null,
+      live: { rev: 3, sha: sha("a") },
+    });
   });
 
   test("that fails is not rolled back, and asks for a person", () => {
@@ -159,10 +246,15 @@ describe("a rollback", () => {
 });
 
 describe("an older commit's rollout, while a newer one is wanted", () => {
-  const state: TargetState = { ...rolling, phase: "waiting", because: "waiting for `test`", wanted: { sha: sha("c"), since: NOW } };
+  const state: TargetState = {
+    ...rolling,
+    phase: "waiting",
+    because: "waiting for `test`",
+    wanted: { sha: sha("c"), since: NOW },
+  };
 
-  test.each([
-    ["progressing", { kind: "progressing", because: "web: 0 of 1" } as Judgement],
+  test.each<[string, Judgement]>([
+    ["progressing", { kind: "progressing", because: "web: 0 of 1" }],
     ["healthy", healthy],
   ])("%s: the newer one's reason stays what is said", (_, judgement) => {
     expect(said({ state, judgement })).toMatchObject({ phase: "waiting", because: "waiting for `test`" });
@@ -170,7 +262,10 @@ describe("an older commit's rollout, while a newer one is wanted", () => {
 
   test("ends, and the newer one is looked at right away", () => {
     expect(settled({ state })).toMatchObject({ next: { live: { sha: sha("b") }, rollout: null }, wakeInMs: 0 });
-    expect(settled({ state, judgement: broken, rollback: false })).toMatchObject({ next: { failed: { sha: sha("b") } }, wakeInMs: 0 });
+    expect(settled({ state, judgement: broken, rollback: false })).toMatchObject({
+      next: { failed: { sha: sha("b") } },
+      wakeInMs: 0,
+    });
   });
 });
 

@@ -28,7 +28,12 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const connect = (): Kubernetes =>
-  createKubernetes({ cluster: "default", kubeConfig: world.cluster.kubeconfig("admin"), fieldManager: "proa", timeoutMs: 10_000 });
+  createKubernetes({
+    cluster: "default",
+    kubeConfig: world.cluster.kubeconfig("admin"),
+    fieldManager: "proa",
+    timeoutMs: 10_000,
+  });
 
 /** A pull request with a namespace of its own; each test has one. */
 interface Place {
@@ -47,9 +52,18 @@ async function newPlace(): Promise<Place> {
   return { target, namespace, placement: { namespace, uid: created.uid, support: "" } };
 }
 
-const web: ServiceConfig = config.services[0] ?? (() => { throw new Error("the default config has one service"); })();
+const web: ServiceConfig =
+  config.services[0] ??
+  (() => {
+    throw new Error("the default config has one service");
+  })();
 
-function releaseOf({ target, namespace }: Place, rev: number, letter: string, services: RepoConfig["services"] = [web]): Release {
+function releaseOf(
+  { target, namespace }: Place,
+  rev: number,
+  letter: string,
+  services: RepoConfig["services"] = [web],
+): Release {
   const released = services.map(({ name }) => ({ name, image: IMAGE, digest: digest(letter) }));
   const objects = renderServices({
     templates,
@@ -63,7 +77,10 @@ function releaseOf({ target, namespace }: Place, rev: number, letter: string, se
     deadlineMs: 60_000,
     secret: null,
   });
-  const fences = target.kind === "preview" ? renderPreviewBase({ templates, target, namespace, policy: DEFAULT_PREVIEW_POLICY }) : [];
+  const fences =
+    target.kind === "preview"
+      ? renderPreviewBase({ templates, target, namespace, policy: DEFAULT_PREVIEW_POLICY })
+      : [];
   return release(letter, rev, { namespace, services: released, objects: [...fences, ...objects] });
 }
 
@@ -82,7 +99,8 @@ async function live({ namespace }: Place, name = "web") {
   return found;
 }
 
-const revision = async (place: Place): Promise<string | undefined> => (await live(place)).annotations[ANNOTATION.revision];
+const revision = async (place: Place): Promise<string | undefined> =>
+  (await live(place)).annotations[ANNOTATION.revision];
 
 describe("a release that is applied", () => {
   test("creates its fences and its workloads, which say who wrote them", async () => {
@@ -90,7 +108,20 @@ describe("a release that is applied", () => {
     const first = releaseOf(place, 1, "a");
     const { expectations, placement } = await applied(place, first);
     const { uid, generation, annotations, containers } = await live(place);
-    expect(expectations).toEqual([{ service: "web", deployment: "web", uid, generation, revision: 1, image: withDigest(IMAGE, digest("a")), startedAt: NOW, deadlineAt: NOW + first.deadlineMs, unchanged: false, cluster: "default" }]);
+    expect(expectations).toEqual([
+      {
+        service: "web",
+        deployment: "web",
+        uid,
+        generation,
+        revision: 1,
+        image: withDigest(IMAGE, digest("a")),
+        startedAt: NOW,
+        deadlineAt: NOW + first.deadlineMs,
+        unchanged: false,
+        cluster: "default",
+      },
+    ]);
     expect(annotations).toMatchObject(ownership(first, place.target, digest("a")));
     expect(containers.map(({ image }) => image)).toEqual([withDigest(IMAGE, digest("a"))]);
     const { items } = await world.core.listNamespacedResourceQuota({ namespace: place.namespace });
@@ -103,10 +134,19 @@ describe("a release that is applied", () => {
     const place = await newPlace();
     const { placement } = await applied(place, releaseOf(place, 1, "a"));
     const before = await live(place);
-    await world.apps.patchNamespacedDeployment({ name: "web", namespace: place.namespace, body: [{ op: "add", path: "/spec/template/metadata/annotations", value: { "example.com/by-hand": "yes" } }] });
+    await world.apps.patchNamespacedDeployment({
+      name: "web",
+      namespace: place.namespace,
+      body: [{ op: "add", path: "/spec/template/metadata/annotations", value: { "example.com/by-hand": "yes" } }],
+    });
     const { expectations } = await applied(place, releaseOf(place, 2, "b"), placement);
     const { containers, uid, annotations } = await live(place);
-    expect({ uid, image: containers[0]?.image, rev: annotations[ANNOTATION.revision], commit: annotations[ANNOTATION.commit] }).toEqual({ uid: before.uid, image: withDigest(IMAGE, digest("b")), rev: "2", commit: sha("b") });
+    expect({
+      uid,
+      image: containers[0]?.image,
+      rev: annotations[ANNOTATION.revision],
+      commit: annotations[ANNOTATION.commit],
+    }).toEqual({ uid: before.uid, image: withDigest(IMAGE, digest("b")), rev: "2", commit: sha("b") });
     expect(expectations[0]).toMatchObject({ revision: 2, unchanged: false });
     const { spec } = await world.apps.readNamespacedDeployment({ name: "web", namespace: place.namespace });
     expect(spec?.template.metadata?.annotations).toEqual({ "example.com/by-hand": "yes" });
@@ -135,10 +175,16 @@ describe("a release that is applied", () => {
     const services = [web, { ...web, name: "worker", expose: false }];
     const whole = releaseOf(place, 1, "a", services);
     // Died after the first workload.
-    await applied(place, { ...whole, objects: whole.objects.filter(({ kind, metadata }) => kind !== "Deployment" || metadata.name === "web") });
+    await applied(place, {
+      ...whole,
+      objects: whole.objects.filter(({ kind, metadata }) => kind !== "Deployment" || metadata.name === "web"),
+    });
     const { generation } = await live(place);
     const { expectations } = await applied(place, whole);
-    expect(expectations.map(({ service, revision: rev }) => [service, rev])).toEqual([["web", 1], ["worker", 1]]);
+    expect(expectations.map(({ service, revision: rev }) => [service, rev])).toEqual([
+      ["web", 1],
+      ["worker", 1],
+    ]);
     const again = await applied(place, whole);
     expect(again.expectations).toEqual(expectations);
     expect((await live(place)).generation).toBe(generation);
@@ -147,7 +193,10 @@ describe("a release that is applied", () => {
   test("does not write the fences again that stand already", async () => {
     const place = await newPlace();
     const { placement } = await applied(place, releaseOf(place, 1, "a"));
-    const versions = async () => (await world.core.listNamespacedResourceQuota({ namespace: place.namespace })).items.map(({ metadata }) => metadata?.managedFields?.filter(({ manager }) => manager === "proa"));
+    const versions = async () =>
+      (await world.core.listNamespacedResourceQuota({ namespace: place.namespace })).items.map(({ metadata }) =>
+        metadata?.managedFields?.filter(({ manager }) => manager === "proa"),
+      );
     const before = await versions();
     const result = await applied(place, releaseOf(place, 2, "b"), placement);
     expect(result.placement).toEqual(placement);
@@ -164,13 +213,20 @@ describe("a writer that comes late", () => {
     expect(await live(place)).toMatchObject({ generation: before.generation, annotations: before.annotations });
   });
 
-  test.each([["the image", {}], ["the shape", { env: { GREETING: "hello" } }]])("is stopped by the API server where it has read the record before the other wrote (%s)", async (_, change) => {
+  test.each([
+    ["the image", {}],
+    ["the shape", { env: { GREETING: "hello" } }],
+  ])("is stopped by the API server where it has read the record before the other wrote (%s)", async (_, change) => {
     const place = await newPlace();
     const { placement } = await applied(place, releaseOf(place, 1, "a"));
     const workloads = await cluster.workloads(place.namespace);
     await applied(place, releaseOf(place, 3, "c"), placement);
     const late = releaseOf(place, 2, "b", [{ ...web, ...change }]);
-    const result = await applyRelease({ target: place.target, release: late, secret: null, placement, workloads, now: NOW }, cluster, log);
+    const result = await applyRelease(
+      { target: place.target, release: late, secret: null, placement, workloads, now: NOW },
+      cluster,
+      log,
+    );
     expect(result).toEqual({ kind: "superseded", revision: 3 });
     expect(await revision(place)).toBe("3");
   });
@@ -180,7 +236,11 @@ describe("a writer that comes late", () => {
     const { placement } = await applied(place, releaseOf(place, 1, "a"));
     const workloads = await cluster.workloads(place.namespace);
     await applied(place, releaseOf(place, 2, "b"), placement);
-    const later = await applyRelease({ target: place.target, release: releaseOf(place, 3, "c"), secret: null, placement, workloads, now: NOW }, cluster, log);
+    const later = await applyRelease(
+      { target: place.target, release: releaseOf(place, 3, "c"), secret: null, placement, workloads, now: NOW },
+      cluster,
+      log,
+    );
     expect(later.kind).toBe("applied");
     expect(await revision(place)).toBe("3");
   });
@@ -189,7 +249,10 @@ describe("a writer that comes late", () => {
 describe("what is not ours", () => {
   const foreign = async (place: Place, annotations: Record<string, string> = {}): Promise<void> => {
     const object = deployment(withDigest(IMAGE, digest("f")), { replicas: 0 });
-    await world.apps.createNamespacedDeployment({ namespace: place.namespace, body: { ...object, metadata: { name: "web", annotations } } });
+    await world.apps.createNamespacedDeployment({
+      namespace: place.namespace,
+      body: { ...object, metadata: { name: "web", annotations } },
+    });
   };
 
   test.each([
@@ -198,7 +261,10 @@ describe("what is not ours", () => {
   ])("is refused, with what to do: a Deployment %s", async (_, annotations, who) => {
     const place = await newPlace();
     await foreign(place, annotations);
-    expect(await apply(place, releaseOf(place, 1, "a"))).toEqual({ kind: "refused", because: `the Deployment web in ${place.namespace} ${who}: rename the service, or remove that Deployment` });
+    expect(await apply(place, releaseOf(place, 1, "a"))).toEqual({
+      kind: "refused",
+      because: `the Deployment web in ${place.namespace} ${who}: rename the service, or remove that Deployment`,
+    });
     expect((await live(place)).containers[0]?.image).toBe(withDigest(IMAGE, digest("f")));
   });
 
@@ -206,7 +272,12 @@ describe("what is not ours", () => {
     const place = await newPlace();
     const wrong = (rev: number): Release => {
       const good = releaseOf(place, rev, "a", [{ ...web, env: { REV: `${rev}` } }]);
-      return { ...good, objects: good.objects.map((object) => (object.kind === "Deployment" ? { ...object, spec: { ...(object["spec"] as object), replicas: -1 } } : object)) };
+      return {
+        ...good,
+        objects: good.objects.map((object) =>
+          object.kind === "Deployment" ? { ...object, spec: { ...(object["spec"] as object), replicas: -1 } } : object,
+        ),
+      };
     };
     const because = expect.stringMatching(/^web: (create|apply) deployments acme-shop-pr-\d+\/web: .*replicas/);
     expect(await apply(place, wrong(1))).toEqual({ kind: "refused", because });
@@ -218,8 +289,13 @@ describe("what is not ours", () => {
 
   describe("in patch mode", () => {
     const patched = (place: Place, rev: number, letter: string, change: object = {}): Release => ({
-      ...release(letter, rev, { namespace: place.namespace, services: [{ name: "web", image: IMAGE, digest: digest(letter) }] }),
-      patch: [{ service: "web", deployment: "web", container: "web", image: withDigest(IMAGE, digest(letter)), ...change }],
+      ...release(letter, rev, {
+        namespace: place.namespace,
+        services: [{ name: "web", image: IMAGE, digest: digest(letter) }],
+      }),
+      patch: [
+        { service: "web", deployment: "web", container: "web", image: withDigest(IMAGE, digest(letter)), ...change },
+      ],
     });
 
     test("gets a new image and our annotations, and nothing else", async () => {
@@ -229,7 +305,10 @@ describe("what is not ours", () => {
       const { expectations } = await applied(place, patched(place, 2, "b"));
       expect(expectations).toMatchObject([{ service: "web", deployment: "web", revision: 2 }]);
       const { containers, annotations } = await live(place);
-      expect([containers.map(({ image }) => image), annotations[ANNOTATION.revision]]).toEqual([[withDigest(IMAGE, digest("b"))], "2"]);
+      expect([containers.map(({ image }) => image), annotations[ANNOTATION.revision]]).toEqual([
+        [withDigest(IMAGE, digest("b"))],
+        "2",
+      ]);
     });
 
     test("is left to a later revision of ours", async () => {
@@ -240,12 +319,24 @@ describe("what is not ours", () => {
     });
 
     test.each([
-      ["a Deployment that is not there", { deployment: "api" }, (namespace: string) => `the Deployment api does not exist in ${namespace}: create it, or correct deploy.patch in .proa.yml`],
-      ["a container that it does not have", { container: "app" }, () => "the Deployment web has no container app (it has web): correct deploy.patch in .proa.yml"],
+      [
+        "a Deployment that is not there",
+        { deployment: "api" },
+        (namespace: string) =>
+          `the Deployment api does not exist in ${namespace}: create it, or correct deploy.patch in .proa.yml`,
+      ],
+      [
+        "a container that it does not have",
+        { container: "app" },
+        () => "the Deployment web has no container app (it has web): correct deploy.patch in .proa.yml",
+      ],
     ])("is refused for %s", async (_, change, because) => {
       const place = await newPlace();
       await foreign(place);
-      expect(await apply(place, patched(place, 1, "a", change))).toEqual({ kind: "refused", because: because(place.namespace) });
+      expect(await apply(place, patched(place, 1, "a", change))).toEqual({
+        kind: "refused",
+        because: because(place.namespace),
+      });
     });
   });
 });
@@ -253,6 +344,8 @@ describe("what is not ours", () => {
 test("a namespace that went meanwhile is an outside failure, and nothing is made in its place", async () => {
   const place = await newPlace();
   const nowhere = { ...place, namespace: "acme-shop-pr-999" };
-  await expect(apply(nowhere, releaseOf(nowhere, 1, "a"), { ...place.placement, namespace: "acme-shop-pr-999" })).rejects.toThrow(OutsideError);
+  await expect(
+    apply(nowhere, releaseOf(nowhere, 1, "a"), { ...place.placement, namespace: "acme-shop-pr-999" }),
+  ).rejects.toThrow(OutsideError);
   expect(await cluster.namespace("acme-shop-pr-999")).toBeNull();
 });

@@ -39,7 +39,10 @@ describe("a batch", () => {
 
 test("a failed message is logged with its id, and its lines carry what it is about", async () => {
   const lines: Record<string, unknown>[] = [];
-  const log = createLog({ write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>), clock: { now: () => 0 } });
+  const log = createLog({
+    write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
+    clock: { now: () => 0 },
+  });
   const handler = queueHandler(
     async () => ({ log }),
     async (_, fx) => {
@@ -48,7 +51,10 @@ test("a failed message is logged with its id, and its lines carry what it is abo
     },
   );
   await handler(batch(JSON.stringify({ delivery: "d1", repo: "acme/shop", because: "test" })));
-  expect(lines).toMatchObject([{ msg: "on it", delivery: "d1", repo: "acme/shop" }, { msg: "message failed", messageId: "m1" }]);
+  expect(lines).toMatchObject([
+    { msg: "on it", delivery: "d1", repo: "acme/shop" },
+    { msg: "message failed", messageId: "m1" },
+  ]);
 });
 
 describe("what is built once", () => {

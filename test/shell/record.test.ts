@@ -17,7 +17,11 @@ function memory() {
   return { store, queue, due, clock: { now: () => now }, pass: (ms: number) => (now += ms) };
 }
 
-const waiting = fresh(preview, { phase: "waiting", because: "waiting for `test`", wanted: { sha: sha("a"), since: NOW } });
+const waiting = fresh(preview, {
+  phase: "waiting",
+  because: "waiting for `test`",
+  wanted: { sha: sha("a"), since: NOW },
+});
 const alive = liveRecord(preview, "a", 1);
 const STATUS = `status/12/${sha("a")}/proa/preview`;
 
@@ -53,7 +57,11 @@ describe("a record", () => {
     await expect(record(known, alive, 1_000, at)).rejects.toThrow(Conflict);
     expect((await at.store.load(preview)).state).toMatchObject({ phase: "waiting" });
     at.pass(10_000);
-    expect([...at.queue.receive("reporter", 10), ...at.queue.receive("tick", 10)].filter(({ body }) => body.includes("tick"))).toEqual([]);
+    expect(
+      [...at.queue.receive("reporter", 10), ...at.queue.receive("tick", 10)].filter(({ body }) =>
+        body.includes("tick"),
+      ),
+    ).toEqual([]);
   });
 
   test("that wants no wake has none, and an earlier tick is then not its own", async () => {

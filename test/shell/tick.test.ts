@@ -7,7 +7,9 @@ import { NOW, preview, staging } from "../core/decision-fixture.ts";
 async function forwarded(...bodies: unknown[]) {
   const queue = createSqliteQueue(":memory:", () => NOW);
   for (const body of bodies) await forward(body, { queue, clock: { now: () => NOW } });
-  return (["deployer", "reporter"] as const).flatMap((name) => queue.receive(name, 10).map(({ group, body }) => ({ queue: name, group, body: JSON.parse(body) as unknown })));
+  return (["deployer", "reporter"] as const).flatMap((name) =>
+    queue.receive(name, 10).map(({ group, body }) => ({ queue: name, group, body: JSON.parse(body) as unknown })),
+  );
 }
 
 const tick = { v: 1, kind: "tick", target: preview, n: 4 };
@@ -32,17 +34,26 @@ test("a report whose time has come goes to its installation", async () => {
 });
 
 test("an image that was pushed is told to whoever waits for it", async () => {
-  const image = { v: 1, kind: "image", repository: "acme/shop-web", tag: "v1", delivery: "e1", receivedAt: NOW, because: "image pushed" };
+  const image = {
+    v: 1,
+    kind: "image",
+    repository: "acme/shop-web",
+    tag: "v1",
+    delivery: "e1",
+    receivedAt: NOW,
+    because: "image pushed",
+  };
   expect(await forwarded(pushed)).toEqual([{ queue: "deployer", group: "image/acme/shop-web/v1", body: image }]);
 });
 
+const unknown = "the message is of no known kind: undefined";
 test.each([
-  ["a push that failed", { ...pushed, detail: { ...pushed.detail, result: "FAILURE" } }],
-  ["an image that was deleted", { ...pushed, detail: { ...pushed.detail, "action-type": "DELETE" } }],
-  ["a push without a tag", { ...pushed, detail: { ...pushed.detail, "image-tag": undefined } }],
-  ["a look", { ...tick, kind: "look" }],
-  ["something else", { hello: "world" }],
-  ["nothing", null],
-])("%s goes nowhere, and the queue keeps it for a person", async (_, body) => {
-  await expect(forwarded(body)).rejects.toThrow();
+  ["a push that failed", { ...pushed, detail: { ...pushed.detail, result: "FAILURE" } }, unknown],
+  ["an image that was deleted", { ...pushed, detail: { ...pushed.detail, "action-type": "DELETE" } }, unknown],
+  ["a push without a tag", { ...pushed, detail: { ...pushed.detail, "image-tag": undefined } }, unknown],
+  ["a look", { ...tick, kind: "look" }, "a look message has no business on the tick queue"],
+  ["something else", { hello: "world" }, unknown],
+  ["nothing", null, "the message is not an object"],
+])("%s goes nowhere, and the queue keeps it for a person", async (_, body, message) => {
+  await expect(forwarded(body)).rejects.toThrow(message);
 });
