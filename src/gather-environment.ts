@@ -85,7 +85,25 @@ async function fromBranch(at: At, branch: string, fx: Effects): Promise<Source> 
   const { relation, commits } =
     live === null ? { relation: "first" as const, commits: [tip] } : await since(at, live, tip);
   const judged = await newestReady(commits.slice(0, CANDIDATES), (commit) => candidate(at, commit, fx));
-  return { kind: "candidates", tip: tip.sha, relation, candidates: judged };
+  return { kind: "candidates", tip: tip.sha, relation, candidates: await withContained(judged, commits, at) };
+}
+
+/** Pull requests merged shortly before one another go out together: the newest that is ready brings those before it, and each is told. */
+async function withContained(
+  judged: readonly Candidate[],
+  commits: readonly Commit[],
+  { github, repo }: At,
+): Promise<readonly Candidate[]> {
+  const newest = judged.at(-1);
+  if (newest === undefined || !isReady(newest)) return judged;
+  const older = commits.slice(judged.length, judged.length + CANDIDATES);
+  const found = await Promise.all(
+    older.map(async ({ sha }) =>
+      (await github.pullRequestsOf(repo, sha)).filter(({ mergeCommit }) => mergeCommit === sha),
+    ),
+  );
+  const pulls = [...newest.pulls, ...found.flat().map(({ number }) => number)];
+  return [...judged.slice(0, -1), { ...newest, pulls: [...new Set(pulls)] }];
 }
 
 async function since(
@@ -123,10 +141,13 @@ async function newestReady(
   for (const commit of commits) {
     const next = await judge(commit);
     judged.push(next);
-    if (next.verdict.kind === "pass" && next.images.every(({ found }) => found.kind === "digest")) break;
+    if (isReady(next)) break;
   }
   return judged;
 }
+
+const isReady = ({ verdict, images }: Candidate): boolean =>
+  verdict.kind === "pass" && images.every(({ found }) => found.kind === "digest");
 
 async function candidate(at: At, commit: Commit, fx: Effects): Promise<Candidate> {
   const { github, repo, config, env, state, target, now, asked } = at;

@@ -72,12 +72,14 @@ async function step(message: TargetMessage, known: Known, fx: Effects): Promise<
   if (state.phase === "removing" && state.tombstone !== null && message.kind === "tick")
     return removePreview(known, fx);
   // While a newer head is expected, the pull request is read with every look.
-  if (state.rollout !== null && state.expecting === null && message.kind === "tick") {
+  if (state.rollout !== null && !state.expecting && message.kind === "tick") {
     if (state.rollout.step === "applying") return resume(known, fx);
     return watch(known, null, fx);
   }
   const { target } = message;
-  return target.kind === "preview" ? stepPreview(message, target, known, fx) : stepEnvironment(message, target, known, fx);
+  return target.kind === "preview"
+    ? stepPreview(message, target, known, fx)
+    : stepEnvironment(message, target, known, fx);
 }
 
 async function stepPreview(message: TargetMessage, target: PreviewTarget, known: Known, fx: Effects): Promise<void> {

@@ -49,6 +49,14 @@ export interface SweepReport {
 export async function sweepGitHub(fx: SweepEffects): Promise<SweepReport | null> {
   const now = fx.clock.now();
   if (!(await fx.store.lease("github", now, 5 * 60_000))) return null;
+  try {
+    return await sweepAll(now, fx);
+  } finally {
+    await fx.store.endLease("github");
+  }
+}
+
+async function sweepAll(now: Millis, fx: SweepEffects): Promise<SweepReport> {
   const redelivered = await redeliver(now, fx);
   const stopped: string[] = [];
   const failed: string[] = [];

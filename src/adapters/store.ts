@@ -74,6 +74,7 @@ export interface Store {
   putRepo(meta: RepoMeta): Promise<void>;
   /** One holder at a time; false: someone else has it. Expires by itself. */
   lease(name: string, now: Millis, forMs: Millis): Promise<boolean>;
+  endLease(name: string): Promise<void>;
   cursor(name: string): Promise<unknown>;
   putCursor(name: string, value: unknown): Promise<void>;
 }
@@ -158,6 +159,9 @@ export function createStore(table: Table): Store {
       const when =
         item === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: item.version } as const);
       return (await table.write([{ kind: "put", key, value: { until: now + forMs }, when }])) === "written";
+    },
+    endLease: async (name) => {
+      await table.write([{ kind: "delete", key: { pk: `sweep/${name}`, sk: "lease" }, when: { kind: "always" } }]);
     },
     cursor: async (name) => (await table.get({ pk: `sweep/${name}`, sk: "cursor" }))?.value ?? null,
     putCursor: async (name, value) => {

@@ -120,12 +120,13 @@ function decide(seen: EnvironmentSeen, ordered: Ordered): Decision {
       { phase: "idle", because: ".proa.yml no longer has this environment; what runs is left alone" },
       null,
     );
+  const placed = { ...seen, state: { ...state, depth: depthOf(env, config.config) } };
   if (source.kind === "nothing")
-    return rest(seen, { phase: state.live ? state.phase : "idle", because: source.because }, POLL.nothing);
+    return rest(placed, { phase: state.live ? state.phase : "idle", because: source.because }, POLL.nothing);
 
   // What is older than the live release is in it: nothing is wanted but what is there.
   const older = source.relation === "behind" && !ordered.force ? state.live : null;
-  const known = wanting(seen, older?.sha ?? source.tip);
+  const known = wanting(placed, older?.sha ?? source.tip);
   if (state.rollout === null && source.relation === "identical") return live(known);
   if (state.rollout !== null && source.relation === "identical") return rest(known, {}, null);
   if (older !== null) {
@@ -139,6 +140,13 @@ function decide(seen: EnvironmentSeen, ordered: Ordered): Decision {
   if (seen.namespaceProblem !== null)
     return rest(known, { phase: "blocked", because: seen.namespaceProblem }, POLL.person);
   return newestReady(known, env, source.candidates, ordered.force);
+}
+
+/** The parser refuses environments that follow each other in a circle. */
+function depthOf({ from }: EnvironmentConfig, config: RepoConfig): number {
+  if (from.kind === "branch") return 0;
+  const before = config.environments.find(({ name }) => name === from.environment);
+  return before === undefined ? 0 : 1 + depthOf(before, config);
 }
 
 /** What the environment should come to. A commit that it replaces keeps its place among those that are still pending. */

@@ -68,6 +68,8 @@ export interface TargetState {
   readonly open: readonly Sha[];
   /** Pull requests whose comment tells of this environment's newest rollout. */
   readonly pulls: readonly number[];
+  /** How many environments a release passes before this one; staging's words come before production's. */
+  readonly depth: number;
   /** The diagnosis of `failed` or of what blocks, kept so that every report says the same. */
   readonly report: Report | null;
   readonly problems: readonly ConfigProblem[];
@@ -222,6 +224,7 @@ export function newTarget(target: Target, installation: number, repo: RepoName):
     url: null,
     open: [],
     pulls: [],
+    depth: 0,
     report: null,
     problems: [],
     notes: [],

@@ -8,18 +8,19 @@ import { rollingText, sentence } from "./words-status.ts";
 export function comments(state: TargetState): Surface[] {
   const { target, answers } = state;
   const out: Surface[] = [];
-  const say = (number: number, part: string, text: string): unknown =>
-    out.push({ kind: "comment", key: keyOf(state, number, part), number, part, text });
+  const say = (number: number, part: string, text: string, order = 0): unknown =>
+    out.push({ kind: "comment", key: keyOf(state, number, part), number, part, order, text });
 
   if (target.kind === "preview") {
     const text = previewComment(state, target.number);
     if (text !== null) say(target.number, "1-preview", text);
   } else {
-    for (const number of state.pulls) say(number, `2-${target.environment}`, environmentComment(state, number));
+    for (const number of state.pulls)
+      say(number, `2-${target.environment}`, environmentComment(state, number), 1 + state.depth);
     const elsewhere = new Set(answers.flatMap(({ comment }) => (comment === null ? [] : [comment.number])));
     for (const number of state.pulls) elsewhere.delete(number);
     for (const number of elsewhere)
-      say(number, `3-${target.environment}`, answerLines(askedOn(answers, number)).join("\n"));
+      say(number, `3-${target.environment}`, answerLines(askedOn(answers, number)).join("\n"), LAST);
   }
   for (const { comment, accepted } of answers) {
     if (comment === null) continue;
@@ -27,6 +28,9 @@ export function comments(state: TargetState): Surface[] {
   }
   return out;
 }
+
+/** Answers that belong to no part stand at the end. */
+const LAST = 100;
 
 const keyOf = ({ target }: TargetState, number: number, part: string): string =>
   `comment/${target.repoId}/${number}/${part}`;
@@ -48,7 +52,9 @@ function previewComment(state: TargetState, number: number): string | null {
     removing: "Preview is being removed",
   }[phase];
   const lines = [`### ${heading}${phase === "live" && url ? `: ${url}` : ""}`, ""];
-  lines.push(sha === null ? capital(reason(state)) : `**Commit** ${short(sha)} · ${reason(state)}`);
+  lines.push(
+    sha === null ? capital(reason(state)) : `**Commit** ${short(sha)}${phase === "live" ? "" : ` · ${reason(state)}`}`,
+  );
   if (live !== null && live.sha !== sha)
     lines.push("", `**Still serving** ${short(live.sha)}${url ? ` at ${url}` : ""}`);
   if (phase === "failed" && report !== null && report.sha === failed?.sha)

@@ -22,6 +22,8 @@ export type Surface =
       readonly key: string;
       readonly number: number;
       readonly part: string;
+      /** Where it stands among the parts. */
+      readonly order: number;
       readonly text: string;
     }
   | { readonly kind: "reaction"; readonly key: string; readonly commentId: number; readonly accepted: boolean };

@@ -286,5 +286,6 @@ const part = (name: string, text: string): Extract<Surface, { kind: "comment" }>
   key: `comment/12/7/${name}`,
   number: 7,
   part: name,
+  order: 0,
   text,
 });

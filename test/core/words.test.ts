@@ -361,19 +361,19 @@ describe("the preview's comment", () => {
   `));
   test("when it is ready", () =>
     expect(comment(alive)).toMatchInlineSnapshot(`
-    "#7
-    ### Preview is ready: https://pr-7.shop.example
+      "#7
+      ### Preview is ready: https://pr-7.shop.example
 
-    **Commit** bbbbbbb · bbbbbbb is live.
+      **Commit** bbbbbbb
 
-    <details><summary>Digests</summary>
+      <details><summary>Digests</summary>
 
-    | service | digest |
-    |---|---|
-    | web | \`sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\` |
+      | service | digest |
+      |---|---|
+      | web | \`sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\` |
 
-    </details>"
-  `));
+      </details>"
+    `));
   test("when it failed", () =>
     expect(comment(failed)).toMatchInlineSnapshot(`
     "#7

@@ -47,48 +47,59 @@ function reaper() {
   };
 }
 
-test.for<Moment>(["before", "after"])("race 7: killed right %s a call, a deployment goes on where it was", async (when, t) => {
-  const { due, kill, interfere } = reaper();
-  const shop = await startWorld(t, { interfere, tolerate: ["error lines"] });
-  await configure(shop, { environments: { staging: { bake: "0s" }, production: { bake: "0s" } } });
-  const rounds = [
-    ["store.save", "cluster.patchImage", "queue.send"],
-    ["queue.tick", "cluster.workloads", "queue.report"],
-    ["github.createDeployment", "github.createDeploymentStatus"],
-    ["github.createStatus", "github.createCheckRun"],
-  ];
-  for (const calls of rounds) {
-    kill(when, ...calls);
-    const sha = await shop.person.push("main", "good");
-    await live(shop, sha, "production");
-    await shop.quiet();
-    expect([...due.keys()]).toEqual([]);
-    for (const environment of ["staging", "production"]) {
-      const deployments = await shop.deployments(environment);
-      expect(deployments.filter((deployment) => deployment.sha === sha), `${environment} after ${calls.join(", ")}`).toMatchObject([{ state: "success" }]);
-      expect(deployments.filter(({ state }) => state === "success")).toHaveLength(1);
-      expect((await shop.statuses(sha, `proa/${environment}`)).filter(({ state }) => state === "success")).toHaveLength(1);
+test.for<Moment>(["before", "after"])(
+  "race 7: killed right %s a call, a deployment goes on where it was",
+  async (when, t) => {
+    const { due, kill, interfere } = reaper();
+    const shop = await startWorld(t, { interfere, tolerate: ["error lines"] });
+    await configure(shop, { environments: { staging: { bake: "0s" }, production: { bake: "0s" } } });
+    const rounds = [
+      ["store.save", "cluster.patchImage", "queue.send"],
+      ["queue.tick", "cluster.workloads", "queue.report"],
+      ["github.createDeployment", "github.createDeploymentStatus"],
+      ["github.createStatus", "github.createCheckRun"],
+    ];
+    for (const calls of rounds) {
+      kill(when, ...calls);
+      const sha = await shop.person.push("main", "good");
+      await live(shop, sha, "production");
+      await shop.quiet();
+      expect([...due.keys()]).toEqual([]);
+      for (const environment of ["staging", "production"]) {
+        const deployments = await shop.deployments(environment);
+        expect(
+          deployments.filter((deployment) => deployment.sha === sha),
+          `${environment} after ${calls.join(", ")}`,
+        ).toMatchObject([{ state: "success" }]);
+        expect(deployments.filter(({ state }) => state === "success")).toHaveLength(1);
+        expect(
+          (await shop.statuses(sha, `proa/${environment}`)).filter(({ state }) => state === "success"),
+        ).toHaveLength(1);
+      }
     }
-  }
-});
+  },
+);
 
-test.for<Moment>(["before", "after"])("race 7: killed right %s a call, a preview comes and goes as ever", async (when, t) => {
-  const { due, kill, interfere } = reaper();
-  const shop = await startWorld(t, { interfere, tolerate: ["error lines"] });
-  await configure(shop, { environments: null });
-  kill(when, "cluster.create", "cluster.namespace", "store.save", "github.createComment");
-  const { sha } = await shop.person.openPullRequest({ branch: "lamp" });
-  await live(shop, sha, "preview");
-  await commentSays(shop, 1, "Preview is ready");
-  kill(when, "store.save", "cluster.deleteNamespace", "github.updateComment");
-  await shop.person.close(1);
-  await commentSays(shop, 1, "Preview removed");
-  await shop.quiet();
+test.for<Moment>(["before", "after"])(
+  "race 7: killed right %s a call, a preview comes and goes as ever",
+  async (when, t) => {
+    const { due, kill, interfere } = reaper();
+    const shop = await startWorld(t, { interfere, tolerate: ["error lines"] });
+    await configure(shop, { environments: null });
+    kill(when, "cluster.create", "cluster.namespace", "store.save", "github.createComment");
+    const { sha } = await shop.person.openPullRequest({ branch: "lamp" });
+    await live(shop, sha, "preview");
+    await commentSays(shop, 1, "Preview is ready");
+    kill(when, "store.save", "cluster.deleteNamespace", "github.updateComment");
+    await shop.person.close(1);
+    await commentSays(shop, 1, "Preview removed");
+    await shop.quiet();
 
-  expect([...due.keys()]).toEqual([]);
-  expect(await shop.namespace(previewNamespace(1))).toBeNull();
-  expect((await shop.deployments("preview")).map(({ state }) => state)).toEqual(["inactive"]);
-});
+    expect([...due.keys()]).toEqual([]);
+    expect(await shop.namespace(previewNamespace(1))).toBeNull();
+    expect((await shop.deployments("preview")).map(({ state }) => state)).toEqual(["inactive"]);
+  },
+);
 
 test("race 7: killed between a failed rollout and its rollback, it is rolled back all the same", async (t) => {
   let alive = true;

@@ -25,7 +25,13 @@ test("race 31: beyond the cap previews queue with their position, and each comes
 test("race 32: while GitHub refuses writes the preview comes up all the same, and is told of later", async (t) => {
   let refusing = false;
   const refuse = (): void => {
-    if (refusing) throw new OutsideError({ code: "rate-limited", detail: "403 You have exceeded a secondary rate limit", retryable: true, retryAfterMs: 90_000 });
+    if (refusing)
+      throw new OutsideError({
+        code: "rate-limited",
+        detail: "403 You have exceeded a secondary rate limit",
+        retryable: true,
+        retryAfterMs: 90_000,
+      });
   };
   const shop = await startWorld(t, {
     interfere: onGitHub((github) => ({
@@ -42,7 +48,10 @@ test("race 32: while GitHub refuses writes the preview comes up all the same, an
   await shop.quiet();
   refusing = true;
   const { sha } = await shop.person.openPullRequest({ branch: "lamp" });
-  await shop.until(async () => (await shop.visit("pr-1.shop.localhost", "/version")).body.includes(sha), "the preview answers");
+  await shop.until(
+    async () => (await shop.visit("pr-1.shop.localhost", "/version")).body.includes(sha),
+    "the preview answers",
+  );
   expect(await shop.statuses(sha, "proa/preview")).toEqual([]);
 
   refusing = false;
@@ -57,11 +66,16 @@ test("race 33: whatever GitHub fails to show, nothing is deleted", async (t) => 
   };
   const shop = await startWorld(t, {
     interfere: onGitHub((github) => ({
-      openPullRequests: async (repo) => (mode === "well" ? github.openPullRequests(repo) : mode === "empty" ? [] : down()),
-      pullRequest: async (repo, number) => (mode === "down" ? down() : mode === "missing" ? null : github.pullRequest(repo, number)),
+      openPullRequests: async (repo) =>
+        mode === "well" ? github.openPullRequests(repo) : mode === "empty" ? [] : down(),
+      pullRequest: async (repo, number) =>
+        mode === "down" ? down() : mode === "missing" ? null : github.pullRequest(repo, number),
     })),
   });
-  const pulls = [await shop.person.openPullRequest({ branch: "lamp" }), await shop.person.openPullRequest({ branch: "oar" })];
+  const pulls = [
+    await shop.person.openPullRequest({ branch: "lamp" }),
+    await shop.person.openPullRequest({ branch: "oar" }),
+  ];
   for (const { sha } of pulls) await live(shop, sha, "preview");
   await shop.quiet();
   const before = await shop.comment(1);

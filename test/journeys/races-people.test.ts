@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { shopFiles } from "../../local/seed/shop.ts";
 import { startWorld } from "./harness.ts";
 import { commentSays, configure, kubectl, live, previewNamespace, shopConfig, statusIs } from "./races-support.ts";
 
@@ -11,7 +10,13 @@ test("race 37: a pull request from a fork runs nothing, and is told why", async 
   await octokit.rest.repos.createFork({ owner: "acme", repo: "shop" });
   const fork = shop.as("stranger", "stranger");
   const sha = await fork.push("lamp", "good", "main");
-  await octokit.rest.pulls.create({ owner: "acme", repo: "shop", head: "stranger:lamp", base: "main", title: "A lamp" });
+  await octokit.rest.pulls.create({
+    owner: "acme",
+    repo: "shop",
+    head: "stranger:lamp",
+    base: "main",
+    title: "A lamp",
+  });
   expect(await statusIs(shop, sha, "proa/preview", "failure")).toContain("pull requests from forks get none");
   const pushed = await fork.push("lamp", "good");
   await statusIs(shop, pushed, "proa/preview", "failure");
@@ -23,19 +28,27 @@ test("race 37: a pull request from a fork runs nothing, and is told why", async 
 test("race 39: what a pull request changes of the guarded config has no effect, and its comment says so", async (t) => {
   const shop = await startWorld(t);
   await shop.quiet();
-  const config = shopConfig({
-    services: { web: { image: "registry.localhost/evil/miner", env: { COLOUR: "red" } } },
-    gate: { require: [] },
-    previews: { secrets: { from: "production", keys: ["DATABASE_URL"] } },
+  const guarded = { gate: { require: [] }, previews: { secrets: { from: "production", keys: ["DATABASE_URL"] } } };
+  const image = { services: { web: { image: "registry.localhost/evil/miner" } } };
+  const { sha } = await shop.person.openPullRequest({
+    branch: "lamp",
+    version: { ".proa.yml": shopConfig({ ...guarded, ...image }) },
   });
-  const { sha } = await shop.person.openPullRequest({ branch: "lamp", version: { ".proa.yml": config } });
-  await shop.ci.build({ owner: "acme", repo: "shop", sha });
-  await live(shop, sha, "preview");
-  await shop.quiet();
+  // Its CI has built what the pull request names; Proa waits for what the base branch names.
+  await shop.until(
+    async () =>
+      (await shop.status(sha, "proa/preview"))?.description.includes(
+        "waiting for image registry.localhost/acme/shop-web",
+      ),
+    "the image of the base branch is waited for",
+  );
+  const comment = await commentSays(shop, 1, "services.web.image");
+  for (const key of ["gate", "previews"]) expect(comment).toContain(key);
 
-  expect((await shop.live(previewNamespace(1)))["web"]?.image).toMatch(/^registry\.localhost\/acme\/shop-web@sha256:/);
-  const comment = await shop.comment(1);
-  for (const key of ["services.web.image", "gate", "previews"]) expect(comment).toContain(key);
+  const pushed = await shop.person.push("lamp", { ".proa.yml": shopConfig(guarded) });
+  await live(shop, pushed, "preview");
+  const { web } = await shop.live(previewNamespace(1));
+  expect(web?.image).toMatch(/^registry\.localhost\/acme\/shop-web@sha256:/);
 });
 
 test("race 40: commands of strangers, bots and edited comments move nothing", async (t) => {
@@ -49,9 +62,16 @@ test("race 40: commands of strangers, bots and edited comments move nothing", as
   const before = await revision();
 
   await shop.as("stranger").comment(number, "/rollback staging");
-  expect(await commentSays(shop, number, "`/rollback` by @stranger refused")).toContain("needs write permission on acme/shop (has read)");
+  expect(await commentSays(shop, number, "`/rollback` by @stranger refused")).toContain(
+    "needs write permission on acme/shop (has read)",
+  );
   const harmless = await shop.person.comment(number, "Shall we go back?");
-  await shop.person.octokit.rest.issues.updateComment({ owner: "acme", repo: "shop", comment_id: harmless, body: "/rollback staging" });
+  await shop.person.octokit.rest.issues.updateComment({
+    owner: "acme",
+    repo: "shop",
+    comment_id: harmless,
+    body: "/rollback staging",
+  });
   await shop.quiet();
   expect(await revision()).toBe(before);
   expect((await shop.visit("staging.shop.localhost", "/version")).body).toContain(merged);
@@ -61,15 +81,24 @@ test("race 46: a preview whose secret is missing says which, and comes up once i
   const shop = await startWorld(t);
   await configure(shop, { previews: { secrets: { from: "shop-preview-source", keys: ["API_KEY"] } } });
   const { sha } = await shop.person.openPullRequest({ branch: "lamp" });
-  expect(await statusIs(shop, sha, "proa/preview", "failure")).toContain("the Secret `shop-preview-source` does not exist");
+  expect(await statusIs(shop, sha, "proa/preview", "failure")).toContain(
+    "the Secret `shop-preview-source` does not exist",
+  );
   const { core } = kubectl(shop);
   const namespace = shop.world.fx.installation.secretsNamespace;
   const labels = { "proa.dev/allow-previews": "true", "proa.dev/repository-id": `${shop.id}` };
   await core.createNamespace({ body: { metadata: { name: namespace } } }).catch(() => undefined);
-  await core.createNamespacedSecret({ namespace, body: { metadata: { name: "shop-preview-source", labels }, stringData: { OTHER: "x" } } });
+  await core.createNamespacedSecret({
+    namespace,
+    body: { metadata: { name: "shop-preview-source", labels }, stringData: { OTHER: "x" } },
+  });
   await shop.person.comment(1, "/deploy");
   await commentSays(shop, 1, "has no key `API_KEY`");
-  await core.replaceNamespacedSecret({ namespace, name: "shop-preview-source", body: { metadata: { name: "shop-preview-source", labels }, stringData: { API_KEY: "canary-91c2" } } });
+  await core.replaceNamespacedSecret({
+    namespace,
+    name: "shop-preview-source",
+    body: { metadata: { name: "shop-preview-source", labels }, stringData: { API_KEY: "canary-91c2" } },
+  });
   await live(shop, sha, "preview");
 
   expect(shop.log.join("\n")).not.toContain("canary-91c2");

@@ -24,9 +24,14 @@ test("race 2: of two pushes within a second the later one is the preview, with o
 
   const { web } = await shop.live(previewNamespace(1));
   expect(web?.annotations["proa.dev/commit"]).toBe(later);
-  expect(await shop.status(pull.sha, "proa/preview")).toMatchObject({ state: "error", description: expect.stringContaining(`Superseded by ${short(later)}`) });
+  expect(await shop.status(pull.sha, "proa/preview")).toMatchObject({
+    state: "error",
+    description: expect.stringContaining(`Superseded by ${short(later)}`),
+  });
   expect(await shop.comment(1)).toContain(`**Commit** ${short(later)}`);
-  expect((await shop.deployments("preview")).filter(({ state }) => state === "success")).toMatchObject([{ sha: later }]);
+  expect((await shop.deployments("preview")).filter(({ state }) => state === "success")).toMatchObject([
+    { sha: later },
+  ]);
 });
 
 test("race 14: a pull request reopened while its namespace is Terminating gets a new one", async (t) => {
@@ -127,7 +132,10 @@ test("race 29: what holds a namespace back is told, nothing is forced, and its s
   await shop.person.close(1);
   const next = await shop.person.openPullRequest({ branch: "oar" });
   expect(await commentSays(shop, 1, "is still Terminating")).toContain("example.com/backup in 1 resource instances");
-  expect(await shop.status(next.sha, "proa/preview")).toMatchObject({ state: "pending", description: expect.stringContaining("number 1 in the queue") });
+  expect(await shop.status(next.sha, "proa/preview")).toMatchObject({
+    state: "pending",
+    description: expect.stringContaining("number 1 in the queue"),
+  });
 
   await letGo();
   await commentSays(shop, 1, "Preview removed");

@@ -1,6 +1,18 @@
 import { expect, test } from "vitest";
 import { startWorld } from "./harness.ts";
-import { commentSays, configure, environment, gate, kubectl, live, onCluster, recordOf, setImage, short, statusIs } from "./races-support.ts";
+import {
+  commentSays,
+  configure,
+  environment,
+  gate,
+  kubectl,
+  live,
+  onCluster,
+  recordOf,
+  setImage,
+  short,
+  statusIs,
+} from "./races-support.ts";
 
 const MATE = { login: "mate", token: "ghp_mate", permission: "write" } as const;
 const CRASHED = "web: 0 of 1 pods ready after";
@@ -19,10 +31,19 @@ test("race 43: a rollout that fails in production is rolled back, held, and repo
 
   expect((await shop.visit("shop.localhost", "/version")).body).toContain(good);
   const failures = (await shop.statuses(bad, "proa/production")).filter(({ state }) => state === "failure");
-  expect(failures).toEqual([expect.objectContaining({ description: expect.stringMatching(new RegExp(`^${CRASHED} .*Rolled back to ${short(good)}, which serves`)) })]);
+  expect(failures).toEqual([
+    expect.objectContaining({
+      description: expect.stringMatching(new RegExp(`^${CRASHED} .*Rolled back to ${short(good)}, which serves`)),
+    }),
+  ]);
   const report = await shop.checkRun(bad, "proa/production report");
-  expect(report).toMatchObject({ conclusion: "failure", text: expect.stringContaining("TypeError: Cannot read properties of undefined") });
-  expect((await shop.deployments("production")).slice(0, 3).map(({ sha, task, state }) => ({ sha, task, state }))).toEqual([
+  expect(report).toMatchObject({
+    conclusion: "failure",
+    text: expect.stringContaining("TypeError: Cannot read properties of undefined"),
+  });
+  expect(
+    (await shop.deployments("production")).slice(0, 3).map(({ sha, task, state }) => ({ sha, task, state })),
+  ).toEqual([
     { sha: good, task: "rollback", state: "success" },
     { sha: bad, task: "deploy", state: "failure" },
     { sha: good, task: "deploy", state: "inactive" },
@@ -37,7 +58,11 @@ test("race 43: a rollback that fails as well asks for a person, and goes on aski
   const shop = await startWorld(t, {
     interfere: onCluster((cluster) => ({
       async patchImage(patch) {
-        if (frozen) return { kind: "refused", detail: 'admission webhook "freeze.example" denied the request: images are frozen' };
+        if (frozen)
+          return {
+            kind: "refused",
+            detail: 'admission webhook "freeze.example" denied the request: images are frozen',
+          };
         return cluster.patchImage(patch);
       },
       async workloads(...args) {
@@ -56,7 +81,10 @@ test("race 43: a rollback that fails as well asks for a person, and goes on aski
   await statusIs(shop, bad, "proa/production", "failure");
   await shop.pass(40 * 60_000);
 
-  expect(await shop.status(bad, "proa/production")).toMatchObject({ state: "failure", description: expect.stringContaining(`The rollback to ${short(good)} failed as well`) });
+  expect(await shop.status(bad, "proa/production")).toMatchObject({
+    state: "failure",
+    description: expect.stringContaining(`The rollback to ${short(good)} failed as well`),
+  });
   const report = await shop.checkRun(bad, "proa/production report");
   expect(report?.summary).toContain("images are frozen");
   expect(report?.summary).toContain("A person has to look now.");
@@ -74,12 +102,17 @@ test("race 44: a commit that staging is just taking back is not promoted, even i
       },
     })),
   });
-  await configure(shop, { environments: { staging: { bake: "0s" }, production: { bake: "0s", approve: { permission: "write" } } } });
+  await configure(shop, {
+    environments: { staging: { bake: "0s" }, production: { bake: "0s", approve: { permission: "write" } } },
+  });
   const first = (await recordOf(shop, environment(shop, "staging"))).live?.sha ?? "";
   const pull = await shop.person.openPullRequest({ branch: "lamp" });
   const merged = await shop.person.merge(pull.number);
   await live(shop, merged, "staging");
-  await shop.until(async () => (await shop.status(merged, "proa/production"))?.description.includes("waits for an approval"), "production asks for an approval");
+  await shop.until(
+    async () => (await shop.status(merged, "proa/production"))?.description.includes("waits for an approval"),
+    "production asks for an approval",
+  );
   rollingBack = true;
   await shop.person.comment(pull.number, "/rollback staging");
   await back.reached;
@@ -99,10 +132,16 @@ test("race 44: a commit that staging is just taking back is not promoted, even i
 test("race 45: an image that somebody sets by hand is reported, and left as it is", async (t) => {
   const shop = await startWorld(t);
   await configure(shop, { environments: { staging: { bake: "1m" } } });
-  await shop.until(async () => (await recordOf(shop, environment(shop, "staging"))).live, "staging has a first release");
+  await shop.until(
+    async () => (await recordOf(shop, environment(shop, "staging"))).live,
+    "staging has a first release",
+  );
   const before = (await shop.live("shop-staging"))["web"]?.image ?? "";
   const sha = await shop.person.push("main", "good");
-  await shop.until(async () => (await recordOf(shop, environment(shop, "staging"))).rollout?.step === "baking", "staging is watched");
+  await shop.until(
+    async () => (await recordOf(shop, environment(shop, "staging"))).rollout?.step === "baking",
+    "staging is watched",
+  );
   await setImage(shop, "shop-staging", "web", before);
   const said = await statusIs(shop, sha, "proa/staging", "failure");
   await shop.pass(10 * 60_000);
@@ -116,10 +155,15 @@ test("race 30: pods that a quota keeps out fail at once, with what was asked for
   const shop = await startWorld(t);
   await configure(shop, { environments: { staging: { bake: "0s" }, production: null } });
   const first = (await recordOf(shop, environment(shop, "staging"))).live?.sha ?? "";
-  await kubectl(shop).core.createNamespacedResourceQuota({ namespace: "shop-staging", body: { metadata: { name: "pods" }, spec: { hard: { pods: "1" } } } });
+  await kubectl(shop).core.createNamespacedResourceQuota({
+    namespace: "shop-staging",
+    body: { metadata: { name: "pods" }, spec: { hard: { pods: "1" } } },
+  });
   const started = shop.world.clock.nowMs();
   const sha = await shop.person.push("main", "good");
-  expect(await statusIs(shop, sha, "proa/staging", "failure")).toContain("quota pods is full: requested pods=1, used pods=1 of pods=1");
+  expect(await statusIs(shop, sha, "proa/staging", "failure")).toContain(
+    "quota pods is full: requested pods=1, used pods=1 of pods=1",
+  );
   expect(shop.world.clock.nowMs() - started).toBeLessThan(2 * 60_000);
   await shop.quiet();
 

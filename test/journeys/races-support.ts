@@ -14,7 +14,7 @@ type Yaml = Record<string, unknown>;
 
 /** The shop's `.proa.yml` with some of it changed: maps are merged, `null` takes a key out, everything else replaces. */
 export function shopConfig(change: Yaml): string {
-  return stringify(merged(parse(shopFiles()[".proa.yml"] ?? "") as Yaml, change));
+  return stringify(merged(parse(shopFiles()[".proa.yml"] ?? "") as Yaml, change), { aliasDuplicateObjects: false });
 }
 
 function merged(into: Yaml, change: Yaml): Yaml {
@@ -32,7 +32,10 @@ const isMap = (value: unknown): value is Yaml => typeof value === "object" && va
 /** Puts a changed `.proa.yml` on `main` and waits until what follows from that push is over. */
 export async function configure(journey: Journey, change: Yaml): Promise<string> {
   const sha = await journey.person.push("main", { ".proa.yml": shopConfig(change) });
-  await journey.until(async () => (await journey.checkRun(sha, "test"))?.status === "completed", "the changed config is tested");
+  await journey.until(
+    async () => (await journey.checkRun(sha, "test"))?.status === "completed",
+    "the changed config is tested",
+  );
   await journey.quiet();
   return sha;
 }
@@ -86,7 +89,8 @@ export function gate(): Gate {
   };
 }
 
-export const isEvent = ({ event, action }: Delivery, name: string): boolean => name === (action === null ? event : `${event}.${action}`);
+export const isEvent = ({ event, action }: Delivery, name: string): boolean =>
+  name === (action === null ? event : `${event}.${action}`);
 
 export function kubectl({ world }: Journey): { core: CoreV1Api; apps: AppsV1Api } {
   const config = new KubeConfig();
@@ -98,7 +102,10 @@ export function kubectl({ world }: Journey): { core: CoreV1Api; apps: AppsV1Api 
 export async function setImage(journey: Journey, namespace: string, name: string, image: string): Promise<void> {
   const body = { spec: { template: { spec: { containers: [{ name, image }] } } } };
   const options = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
-  await kubectl(journey).apps.patchNamespacedDeployment({ name, namespace, body, fieldManager: "kubectl-set" }, options);
+  await kubectl(journey).apps.patchNamespacedDeployment(
+    { name, namespace, body, fieldManager: "kubectl-set" },
+    options,
+  );
 }
 
 export function previewOf(journey: Journey, number: number): Target {
@@ -135,14 +142,18 @@ export async function commentSays(journey: Journey, number: number, text: string
 
 /** Waits until the commit's status of that context is in that state; answers what it says. */
 export async function statusIs(journey: Journey, sha: string, context: string, state: string): Promise<string> {
-  return journey.until(async () => {
-    const status = await journey.status(sha, context);
-    return status?.state === state ? status.description : null;
-  }, `${context} of ${sha.slice(0, 7)} is ${state}`);
+  return journey.until(
+    async () => {
+      const status = await journey.status(sha, context);
+      return status?.state === state ? status.description : null;
+    },
+    `${context} of ${sha.slice(0, 7)} is ${state}`,
+  );
 }
 
 /** Waits until the commit is live there. */
-export const live = (journey: Journey, sha: string, environment: string): Promise<string> => statusIs(journey, sha, `proa/${environment}`, "success");
+export const live = (journey: Journey, sha: string, environment: string): Promise<string> =>
+  statusIs(journey, sha, `proa/${environment}`, "success");
 
 export const short = (sha: string): string => sha.slice(0, 7);
 
@@ -169,5 +180,6 @@ export async function setSuspended({ world }: Journey, suspended: boolean): Prom
     method: suspended ? "PUT" : "DELETE",
     headers: { authorization: `Bearer ${claims}.${signature}` },
   });
-  if (status !== 204) throw new Error(`the installation could not be ${suspended ? "suspended" : "resumed"}: ${status}`);
+  if (status !== 204)
+    throw new Error(`the installation could not be ${suspended ? "suspended" : "resumed"}: ${status}`);
 }

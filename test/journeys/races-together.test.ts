@@ -24,7 +24,10 @@ test("race 6: two previews that claim a slot at the same moment both come up", a
   });
   const shop = await startWorld(t, { interfere });
   const { person } = shop;
-  const pulls = [await person.openPullRequest({ branch: "lamp", draft: true }), await person.openPullRequest({ branch: "oar", draft: true })];
+  const pulls = [
+    await person.openPullRequest({ branch: "lamp", draft: true }),
+    await person.openPullRequest({ branch: "oar", draft: true }),
+  ];
   await shop.quiet();
   waiting = 0;
   const started = shop.world.clock.nowMs();

@@ -36,20 +36,20 @@ test(
   `);
     await shop.quiet();
     expect(read(await shop.comment(1))).toMatchInlineSnapshot(`
-    "<!-- proa:comment -->
+      "<!-- proa:comment -->
 
-    ### Preview is ready: http://pr-1.shop.localhost:PORT
+      ### Preview is ready: http://pr-1.shop.localhost:PORT
 
-    **Commit** <first> · <first> is live.
+      **Commit** <first>
 
-    <details><summary>Digests</summary>
+      <details><summary>Digests</summary>
 
-    | service | digest |
-    |---|---|
-    | web | \`sha256:…\` |
+      | service | digest |
+      |---|---|
+      | web | \`sha256:…\` |
 
-    </details>"
-  `);
+      </details>"
+    `);
     expect(await shown(shop, "preview")).toEqual([
       `${pull.sha} success http://${HOST}:${new URL(shop.world.url).port}`,
     ]);
@@ -113,16 +113,16 @@ test(
       "inactive",
     ]);
     expect(read(await shop.comment(1))).toMatchInlineSnapshot(`
-    "<!-- proa:comment -->
+      "<!-- proa:comment -->
 
-    ### Preview removed
+      ### Preview removed
 
-    Merged as <merged>.
+      Merged as <merged>.
 
-    **production**: <merged> is live. http://shop.localhost:PORT
+      **staging**: <merged> is live. http://staging.shop.localhost:PORT
 
-    **staging**: <merged> is live. http://staging.shop.localhost:PORT"
-  `);
+      **production**: <merged> is live. http://shop.localhost:PORT"
+    `);
     const staging = await shop.live("shop-staging");
     const production = await shop.live("shop");
     expect(production["web"]?.image).toMatch(/^registry\.localhost\/acme\/shop-web@sha256:[0-9a-f]{64}$/);
