@@ -9,7 +9,13 @@ export type Refusal =
   /** A precondition: uid, resourceVersion, or a `test` of a JSON Patch. */
   | { readonly kind: "stale"; readonly detail: string }
   /** Server-side apply found other owners of the fields we set. */
-  | { readonly kind: "owned"; readonly detail: string; readonly managers: readonly string[] }
+  | {
+      readonly kind: "owned";
+      readonly detail: string;
+      readonly managers: readonly string[];
+      /** As the API server writes paths: `.spec.replicas`. */
+      readonly fields: readonly string[];
+    }
   /** The object itself is wrong: schema, quota, limits, pod security, a webhook. */
   | { readonly kind: "refused"; readonly detail: string }
   /** The list's continue token is older than what etcd keeps. */
@@ -83,7 +89,7 @@ function conflict(detail: string, status: KubeStatus): Refusal {
   const owners = status.causes.filter((cause) => cause.reason === "FieldManagerConflict");
   if (owners.length === 0) return { kind: "stale", detail };
   const managers = owners.map((cause) => /^conflict with "([^"]*)"/.exec(cause.message)?.[1] ?? cause.message);
-  return { kind: "owned", detail, managers: [...new Set(managers)].sort() };
+  return { kind: "owned", detail, managers: [...new Set(managers)].sort(), fields: owners.map(({ field }) => field) };
 }
 
 /**

@@ -49,14 +49,21 @@ export function createWrites({ read, write, paths }: Calls, fieldManager: string
       }
       const uid = precondition?.uid;
       const metadata = { ...target.metadata, ...(uid === undefined ? {} : { uid, resourceVersion }) };
-      const value = { ...target, metadata };
-      const body = { type: "application/apply-patch+yaml", value };
-      const send = (force: "true" | "false") =>
-        write(`apply ${what}`, { method: "PATCH", path, query: { ...query, force }, body });
+      const value: KubeObject = { ...target, metadata };
+      const send = (force: "true" | "false", sent: KubeObject = value) => {
+        const body = { type: "application/apply-patch+yaml", value: sent };
+        return write(`apply ${what}`, { method: "PATCH", path, query: { ...query, force }, body });
+      };
       let result = await send("false");
       // Only we stand in our own way: what another version of the API had recorded could not be moved.
       if (result.kind === "owned" && result.managers.every((manager) => manager === fieldManager)) {
         result = await send("true");
+      }
+      // How many pods run is theirs to say who scaled it, a person or an autoscaler: what we leave out stays as they have set it.
+      // https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership
+      if (result.kind === "owned" && result.fields.every((field) => field === ".spec.replicas")) {
+        const { replicas: _, ...spec } = object(value["spec"]);
+        result = await send("false", { ...value, spec });
       }
       return result.kind === "done" ? applied(result.value, differs(before, result.value)) : failed(result);
     },

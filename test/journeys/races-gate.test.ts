@@ -3,15 +3,19 @@ import { type Journey, startWorld } from "./harness.ts";
 import {
   commentSays,
   configure,
+  environment,
+  kubectl,
   live,
   previewNamespace,
   recordOf,
-  environment,
+  shopConfig,
   short,
   statusIs,
 } from "./races-support.ts";
 
 const OWNER = { login: "owner", token: "ghp_owner", permission: "admin" } as const;
+const MATE = { login: "mate", token: "ghp_mate", permission: "write" } as const;
+const APPROVED = { environments: { staging: { bake: "0s" }, production: { approve: { permission: "write" } } } };
 
 const at = (shop: Journey, sha: string) => ({ owner: shop.owner, repo: shop.name, sha });
 const waits = (shop: Journey, sha: string, context: string, forWhat: string): Promise<string> =>
@@ -70,6 +74,46 @@ test("race 10: a tag that is pushed again with other content changes nothing, an
   expect((await shop.live(previewNamespace(1)))["web"]?.image).toBe(before);
 });
 
+test("race 11: a tag that can be seen before its layers can be pulled comes up once they can", async (t) => {
+  const shop = await startWorld(t, { ci: "manual" });
+  const { sha } = await shop.person.openPullRequest({ branch: "lamp" });
+  await shop.ci.build(at(shop, sha));
+  const putBack = await takeLayer(shop, "acme/shop-web", sha);
+  await shop.ci.report(at(shop, sha), "success");
+  await shop.until(
+    async () =>
+      (await kubectl(shop).core.listNamespacedPod({ namespace: previewNamespace(1) })).items.some(({ status }) =>
+        /ErrImagePull|ImagePullBackOff/.test(status?.containerStatuses?.[0]?.state?.waiting?.reason ?? ""),
+      ),
+    "the image cannot be pulled",
+  );
+  await putBack();
+  await live(shop, sha, "preview");
+  expect((await shop.statuses(sha, "proa/preview")).map(({ state }) => state)).not.toContain("failure");
+});
+
+/** Takes an image's layer out of the registry, as while it is still being uploaded; answers how it arrives. */
+async function takeLayer({ world }: Journey, repository: string, tag: string): Promise<() => Promise<void>> {
+  const url = `${world.url}/v2/${repository}`;
+  const headers = {
+    authorization: `Bearer ${world.secrets.registryToken}`,
+    accept: "application/vnd.oci.image.manifest.v1+json",
+  };
+  const manifest = (await (await fetch(`${url}/manifests/${tag}`, { headers })).json()) as {
+    layers: { digest: string }[];
+  };
+  const digest = manifest.layers[0]?.digest ?? "";
+  const layer = await (await fetch(`${url}/blobs/${digest}`, { headers })).arrayBuffer();
+  await fetch(`${url}/blobs/${digest}`, { method: "DELETE", headers });
+  return async () => {
+    const started = await fetch(`${url}/blobs/uploads/`, { method: "POST", headers });
+    const to = new URL(started.headers.get("location") ?? "", world.url);
+    to.searchParams.set("digest", digest);
+    const { status } = await fetch(to, { method: "PUT", headers, body: layer });
+    if (status !== 201) throw new Error(`the layer was not taken: ${status}`);
+  };
+}
+
 test("race 17: a commit merged past a failing check stops before staging, and says at which check", async (t) => {
   const shop = await startWorld(t, { people: [OWNER] });
   await configure(shop, { environments: { staging: { bake: "0s" }, production: null } });
@@ -84,32 +128,27 @@ test("race 17: a commit merged past a failing check stops before staging, and sa
 });
 
 test("race 21: a check that turns red after staging takes nothing down, and bars the way to production", async (t) => {
-  const shop = await startWorld(t, {
-    ci: "manual",
-    people: [{ login: "mate", token: "ghp_mate", permission: "write" }],
-  });
-  await shop.person.push("main", {
-    ".proa.yml": (await import("./races-support.ts")).shopConfig({
-      environments: { staging: { bake: "0s" }, production: { approve: { permission: "write" } } },
-    }),
-  });
+  const shop = await startWorld(t, { ci: "manual", people: [MATE] });
+  await shop.person.push("main", { ".proa.yml": shopConfig(APPROVED) });
   const sha = await shop.person.push("main", "good");
+  const asked = () =>
+    shop.until(
+      async () => (await shop.checkRun(sha, "proa/production report"))?.conclusion === "action_required",
+      "production asks for an approval",
+    );
   await shop.ci.build(at(shop, sha));
   await shop.ci.report(at(shop, sha), "success");
   await live(shop, sha, "staging");
-  await shop.until(
-    async () => (await shop.status(sha, "proa/production"))?.description.includes("waits for an approval"),
-    "production asks for an approval",
-  );
+  await asked();
   await shop.ci.report(at(shop, sha), "failure");
-  await shop.quiet();
-  await shop.as("mate").pressButton(sha, "proa/production report", "approve");
   expect(await statusIs(shop, sha, "proa/production", "failure")).toContain("`test`");
   await shop.quiet();
 
   expect((await shop.visit("staging.shop.localhost", "/version")).body).toContain(sha);
   expect(await shop.live("shop")).toEqual({});
   await shop.ci.report(at(shop, sha), "success");
+  await asked();
+  await shop.as("mate").pressButton(sha, "proa/production report", "approve");
   await live(shop, sha, "production");
 });
 

@@ -34,7 +34,7 @@ function reaper() {
   return {
     /** What has not come about yet. */
     due,
-    kill(when: Moment, ...calls: readonly string[]): void {
+    kill: (when: Moment, ...calls: readonly string[]): void => {
       for (const call of calls) due.set(call, when);
     },
     interfere: (fx: Effects): Effects => ({
@@ -67,10 +67,7 @@ test.for<Moment>(["before", "after"])(
       expect([...due.keys()]).toEqual([]);
       for (const environment of ["staging", "production"]) {
         const deployments = await shop.deployments(environment);
-        expect(
-          deployments.filter((deployment) => deployment.sha === sha),
-          `${environment} after ${calls.join(", ")}`,
-        ).toMatchObject([{ state: "success" }]);
+        expect(deployments.filter((deployment) => deployment.sha === sha)).toMatchObject([{ state: "success" }]);
         expect(deployments.filter(({ state }) => state === "success")).toHaveLength(1);
         expect(
           (await shop.statuses(sha, `proa/${environment}`)).filter(({ state }) => state === "success"),

@@ -85,8 +85,8 @@ test("race 33: whatever GitHub fails to show, nothing is deleted", async (t) => 
     await shop.person.label(1, mode);
     await shop.pass(11 * 60_000);
     for (const { number, sha } of pulls) {
-      expect((await shop.namespace(previewNamespace(number)))?.metadata?.deletionTimestamp, mode).toBeUndefined();
-      expect((await shop.visit(`pr-${number}.shop.localhost`, "/version")).body, mode).toContain(sha);
+      expect((await shop.namespace(previewNamespace(number)))?.metadata?.deletionTimestamp).toBeUndefined();
+      expect((await shop.visit(`pr-${number}.shop.localhost`, "/version")).body).toContain(sha);
     }
   }
   mode = "well";

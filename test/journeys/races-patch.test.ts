@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { stringify } from "yaml";
 import { startWorld, type Journey } from "./harness.ts";
-import { commentSays, configure, kubectl, live, shopConfig, short, statusIs } from "./races-support.ts";
+import { configure, kubectl, live, short, statusIs } from "./races-support.ts";
 
 const PATCH = {
   deploy: { mode: "patch", workloads: { web: { deployment: "storefront", container: "app" } } },

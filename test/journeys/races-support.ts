@@ -163,8 +163,9 @@ export async function holdBack(journey: Journey, namespace: string): Promise<() 
   const name = "held-back";
   await core.createNamespacedConfigMap({ namespace, body: { metadata: { name, finalizers: ["example.com/backup"] } } });
   return async () => {
-    const { metadata } = await core.readNamespacedConfigMap({ namespace, name });
-    await core.replaceNamespacedConfigMap({ namespace, name, body: { metadata: { ...metadata, finalizers: [] } } });
+    const held = await core.readNamespacedConfigMap({ namespace, name });
+    if (held.metadata) held.metadata.finalizers = [];
+    await core.replaceNamespacedConfigMap({ namespace, name, body: held });
   };
 }
 

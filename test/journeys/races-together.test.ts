@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { OutsideError } from "../../src/core/problem.ts";
 import type { Effects } from "../../src/effects.ts";
 import { type Journey, startWorld } from "./harness.ts";
-import { live, onGitHub } from "./races-support.ts";
+import { configure, kubectl, live, onCluster, onGitHub, shopConfig, statusIs } from "./races-support.ts";
 
 test("race 6: two previews that claim a slot at the same moment both come up", async (t) => {
   let both = Promise.withResolvers<void>();
@@ -65,4 +66,109 @@ test("a check that passes while its commit's checks are being read is not missed
   await live(shop, sha, "preview");
 
   expect(shop.world.clock.nowMs() - started).toBeLessThan(60_000);
+});
+
+test("race 5: deliveries that arrive twice have one effect each", async (t) => {
+  const shop = await startWorld(t, {
+    async deliver(_, send) {
+      await send();
+      return send();
+    },
+  });
+  await configure(shop, { environments: { staging: { bake: "0s" }, production: null } });
+  const { number } = await shop.person.openPullRequest({ branch: "lamp" });
+  const merged = await shop.person.merge(number);
+  await live(shop, merged, "staging");
+  await shop.person.comment(number, "/rollback staging");
+  await statusIs(shop, merged, "proa/staging", "failure");
+  await shop.pass(10 * 60_000);
+
+  const comment = (await shop.comment(number)) ?? "";
+  expect(comment.match(/`\/rollback` by/g)).toHaveLength(1);
+  expect((await shop.deployments("staging")).filter(({ task }) => task === "rollback")).toHaveLength(1);
+  expect((await shop.statuses(merged, "proa/staging")).filter(({ state }) => state === "success")).toHaveLength(1);
+});
+
+test("race 25: a Deployment that somebody scales at the very moment is read again and then written", async (t) => {
+  let shop: Journey | null = null;
+  let meddled = 0;
+  const interfere = onCluster((cluster) => ({
+    async apply(object, precondition) {
+      if (shop !== null && precondition !== undefined && meddled++ === 0) {
+        const { apps } = kubectl(shop);
+        const at = { name: object.metadata.name, namespace: object.metadata.namespace ?? "" };
+        const { metadata = {} } = await apps.readNamespacedDeploymentScale(at);
+        await apps.replaceNamespacedDeploymentScale({ ...at, body: { metadata, spec: { replicas: 2 } } });
+      }
+      return cluster.apply(object, precondition);
+    },
+  }));
+  shop = await startWorld(t, { interfere });
+  await configure(shop, { environments: { staging: { bake: "0s" }, production: null } });
+  const sha = await shop.person.push("main", {
+    ".proa.yml": shopConfig({ services: { web: { env: { COLOUR: "red" } } }, environments: { production: null } }),
+  });
+  await live(shop, sha, "staging");
+
+  expect(meddled).toBeGreaterThan(1);
+  expect((await shop.live("shop-staging"))["web"]?.ready).toBe(2);
+  expect((await shop.statuses(sha, "proa/staging")).map(({ state }) => state)).not.toContain("failure");
+});
+
+test("race 26: a write that timed out is looked for before it is made again", async (t) => {
+  const answers = ["lost on the way back", "lost on the way there"];
+  const patched: number[] = [];
+  const shop = await startWorld(t, {
+    interfere: onCluster((cluster) => ({
+      async patchImage(patch) {
+        const lost = patch.namespace === "shop-staging" ? answers.shift() : undefined;
+        if (lost !== "lost on the way there") {
+          const result = await cluster.patchImage(patch);
+          if (result.kind === "applied" && patch.namespace === "shop-staging") patched.push(result.generation);
+          if (lost === undefined) return result;
+        }
+        throw new OutsideError({
+          code: "unknown-result",
+          detail: `patch deployments shop-staging/web: ${lost}`,
+          retryable: false,
+        });
+      },
+    })),
+  });
+  await configure(shop, { environments: { staging: { bake: "0s" }, production: null } });
+  for (let round = 1; round <= 2; round++) {
+    const sha = await shop.person.push("main", "good");
+    await live(shop, sha, "staging");
+    expect((await shop.visit("staging.shop.localhost", "/version")).body).toContain(sha);
+    expect((await shop.statuses(sha, "proa/staging")).map(({ state }) => state)).not.toContain("failure");
+    expect(patched).toHaveLength(round);
+  }
+});
+
+test("race 27: credentials that run out in the middle are no failure of the application", async (t) => {
+  let expired = 0;
+  const denied = (): void => {
+    if (expired-- > 0)
+      throw new OutsideError({ code: "forbidden", detail: "get deployments: 401 Unauthorized", retryable: true });
+  };
+  const shop = await startWorld(t, {
+    interfere: onCluster((cluster) => ({
+      async patchImage(patch) {
+        denied();
+        return cluster.patchImage(patch);
+      },
+      async workloads(...args) {
+        denied();
+        return cluster.workloads(...args);
+      },
+    })),
+  });
+  await configure(shop, { environments: { staging: { bake: "0s" }, production: { bake: "0s" } } });
+  expired = 4;
+  const sha = await shop.person.push("main", "good");
+  await live(shop, sha, "production");
+
+  expect(expired).toBeLessThanOrEqual(0);
+  for (const environment of ["staging", "production"])
+    expect((await shop.statuses(sha, `proa/${environment}`)).map(({ state }) => state)).not.toContain("failure");
 });
