@@ -212,7 +212,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     secrets,
     repo: { owner: OWNER, name: REPO, ...seeded },
     async sweep(kind) {
-      const sweep: Promise<unknown> = (kind === "overdue" ? sweepOverdue(fx) : sweepGitHub(fx)).finally(() => running.delete(sweep));
+      const sweep: Promise<unknown> = (kind === "overdue" ? sweepOverdue(fx) : sweepGitHub(fx)).finally(() =>
+        running.delete(sweep),
+      );
       running.add(sweep);
       await sweep;
     },

@@ -184,6 +184,11 @@ test("race 24: our own check among the required ones is left out, or it would wa
     required_pull_request_reviews: null,
     restrictions: null,
   });
-  const { sha } = await shop.person.openPullRequest({ branch: "lamp" });
+  const { sha, number } = await shop.person.openPullRequest({ branch: "lamp" });
   await live(shop, sha, "preview");
+  const told = await shop.until(async () => {
+    const comment = await shop.comment(number);
+    return comment?.includes("is Proa's own report") ? comment : null;
+  }, "the comment warns of the deadlock");
+  expect(told).toContain("`proa/preview` is Proa's own report and is required by main");
 });

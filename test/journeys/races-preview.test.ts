@@ -84,7 +84,7 @@ test("race 13: a pull request retargeted to a branch without previews loses its 
   await live(shop, sha, "preview");
   await shop.person.retarget(1, "release");
   const comment = await commentSays(shop, 1, "Preview removed");
-  expect(comment).toContain("previews are for pull requests into main, this one goes into release");
+  expect(comment).toContain("Previews are for pull requests into main, this one goes into release");
   expect(await shop.namespace(previewNamespace(1))).toBeNull();
 
   await shop.person.retarget(1, "main");
