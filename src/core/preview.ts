@@ -264,8 +264,8 @@ function notEligible(pull: PullRequest, config: RepoConfig): Excluded | null {
   if (pull.head.repoId !== pull.base.repoId) {
     const because =
       forks === "refuse"
-        ? "pull requests from forks get none: they would run code of people without write access"
-        : "pull requests from forks get none: approving a fork's commit is not possible in this version";
+        ? "pull requests from forks get no preview: they would run code of people without write access"
+        : "pull requests from forks get no preview: approving a fork's commit is not possible in this version";
     return { because, refused: true };
   }
   const notWanted = (because: string) => ({ because, refused: false });

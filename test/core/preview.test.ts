@@ -367,13 +367,13 @@ describe("who gets none", () => {
       "a fork",
       withPull(fork),
       "blocked",
-      "pull requests from forks get none: they would run code of people without write access",
+      "pull requests from forks get no preview: they would run code of people without write access",
     ],
     [
       "a fork that would need an approval",
       withPreviews({ forks: "approve" }, withPull(fork)),
       "blocked",
-      "pull requests from forks get none: approving a fork's commit is not possible in this version",
+      "pull requests from forks get no preview: approving a fork's commit is not possible in this version",
     ],
   ];
   test.each(rows)("%s", (_, seen, phase, because) => {

@@ -126,8 +126,8 @@ describe("the status of the wanted commit", () => {
     ["whose config is wrong", broken, 'bbb failure: .proa.yml line 3: previews.cap is "many". aaaaaaa still serves.'],
     [
       "of a fork",
-      record(preview, { ...wantsB, phase: "blocked", because: "pull requests from forks get none" }),
-      "bbb failure: pull requests from forks get none.",
+      record(preview, { ...wantsB, phase: "blocked", because: "pull requests from forks get no preview" }),
+      "bbb failure: pull requests from forks get no preview.",
     ],
     [
       "whose time to live ended",

@@ -151,7 +151,7 @@ test("a fork's pull request gets no preview, and its status says so", async (t) 
   };
   expect(await world.until(ended, "the status says it")).toMatchInlineSnapshot(`
     {
-      "description": "pull requests from forks get none: they would run code of people without write access.",
+      "description": "pull requests from forks get no preview: they would run code of people without write access.",
       "state": "failure",
       "url": null,
     }

@@ -17,7 +17,7 @@ test("race 37: a pull request from a fork runs nothing, and is told why", async 
     base: "main",
     title: "A lamp",
   });
-  expect(await statusIs(shop, sha, "proa/preview", "failure")).toContain("pull requests from forks get none");
+  expect(await statusIs(shop, sha, "proa/preview", "failure")).toContain("pull requests from forks get no preview");
   const pushed = await fork.push("lamp", "good");
   await statusIs(shop, pushed, "proa/preview", "failure");
   await shop.quiet();
