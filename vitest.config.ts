@@ -6,7 +6,7 @@ export default defineConfig({
     // Journeys and parity start real servers and child processes; two cores carry two of them at a time.
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
   },
 });

@@ -98,8 +98,8 @@ const EXPECTED: EndState = {
   comment: [
     "<!-- proa:comment -->",
     "### Preview removed\n\nMerged as <merged>.",
-    "**production**: <merged> is live. http://shop.localhost:PORT",
     "**staging**: <merged> is live. http://staging.shop.localhost:PORT",
+    "**production**: <merged> is live. http://shop.localhost:PORT",
   ].join("\n\n"),
 };
 

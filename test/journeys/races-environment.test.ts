@@ -10,6 +10,7 @@ import {
   onCluster,
   recordOf,
   short,
+  STAGING_ALONE,
   statusIs,
 } from "./races-support.ts";
 
@@ -18,7 +19,7 @@ const MATE = { login: "mate", token: "ghp_mate", permission: "write" } as const;
 test("race 18: of two pull requests merged seconds apart the tip is deployed, and both are told so", async (t) => {
   const shop = await startWorld(t);
   const { person } = shop;
-  await configure(shop, { environments: { staging: { bake: "0s" }, production: null } });
+  await configure(shop, STAGING_ALONE);
   const pulls = [
     await person.openPullRequest({ branch: "lamp" }),
     await person.openPullRequest({ branch: "oar", version: { "oar.txt": "an oar\n" } }),
@@ -36,7 +37,7 @@ test("race 18: of two pull requests merged seconds apart the tip is deployed, an
 
 test("race 20: a force push that drops the deployed commit is followed only when somebody says so", async (t) => {
   const shop = await startWorld(t, { people: [MATE] });
-  await configure(shop, { environments: { staging: { bake: "0s" }, production: null } });
+  await configure(shop, STAGING_ALONE);
   const base = (await recordOf(shop, environment(shop, "staging"))).live?.sha ?? "";
   await shop.person.push("safe", "good", "main");
   const dropped = await shop.person.push("main", "good");
@@ -138,7 +139,7 @@ test("race 28: killed with two of three services written, the third follows; fai
 
 test("`/deploy`, `/rollback`, `/release-hold` and the buttons do what they say, and say what they did", async (t) => {
   const shop = await startWorld(t);
-  await configure(shop, { environments: { staging: { bake: "0s" }, production: null } });
+  await configure(shop, STAGING_ALONE);
   const before = (await recordOf(shop, environment(shop, "staging"))).live?.sha ?? "";
   const { number } = await shop.person.openPullRequest({ branch: "lamp" });
   const merged = await shop.person.merge(number);

@@ -185,7 +185,7 @@ test("race 24: our own check among the required ones is left out, or it would wa
     restrictions: null,
   });
   const { sha, number } = await shop.person.openPullRequest({ branch: "lamp" });
-  await live(shop, sha, "preview");
+  expect(await live(shop, sha, "preview")).toContain("pr-1.shop.localhost");
   const told = await shop.until(async () => {
     const comment = await shop.comment(number);
     return comment?.includes("is Proa's own report") ? comment : null;

@@ -1,6 +1,15 @@
 import { expect, test } from "vitest";
 import { startWorld } from "./harness.ts";
-import { commentSays, configure, kubectl, live, previewNamespace, shopConfig, statusIs } from "./races-support.ts";
+import {
+  commentSays,
+  configure,
+  kubectl,
+  live,
+  previewNamespace,
+  shopConfig,
+  STAGING_ALONE,
+  statusIs,
+} from "./races-support.ts";
 
 const STRANGER = { login: "stranger", token: "ghp_stranger", permission: "read" } as const;
 
@@ -53,7 +62,7 @@ test("race 39: what a pull request changes of the guarded config has no effect, 
 
 test("race 40: commands of strangers, bots and edited comments move nothing", async (t) => {
   const shop = await startWorld(t, { people: [STRANGER] });
-  await configure(shop, { environments: { staging: { bake: "0s" }, production: null } });
+  await configure(shop, STAGING_ALONE);
   const { number } = await shop.person.openPullRequest({ branch: "lamp" });
   const merged = await shop.person.merge(number);
   await live(shop, merged, "staging");

@@ -7,6 +7,7 @@ import {
   gate,
   kubectl,
   live,
+  NO_PREVIEWS,
   onCluster,
   recordOf,
   setImage,
@@ -103,6 +104,7 @@ test("race 44: a commit that staging is just taking back is not promoted, even i
     })),
   });
   await configure(shop, {
+    ...NO_PREVIEWS,
     environments: { staging: { bake: "0s" }, production: { bake: "0s", approve: { permission: "write" } } },
   });
   const first = (await recordOf(shop, environment(shop, "staging"))).live?.sha ?? "";

@@ -29,6 +29,11 @@ function merged(into: Yaml, change: Yaml): Yaml {
 
 const isMap = (value: unknown): value is Yaml => typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** For stories about environments: pull requests there only to be merged, and to be commented on. */
+export const NO_PREVIEWS = { previews: { when: { label: "preview" } } } as const;
+/** And only one of them, which is not watched for long. */
+export const STAGING_ALONE = { ...NO_PREVIEWS, environments: { staging: { bake: "0s" }, production: null } } as const;
+
 /** Puts a changed `.proa.yml` on `main` and waits until what follows from that push is over. */
 export async function configure(journey: Journey, change: Yaml): Promise<string> {
   const sha = await journey.person.push("main", { ".proa.yml": shopConfig(change) });
@@ -106,10 +111,6 @@ export async function setImage(journey: Journey, namespace: string, name: string
     { name, namespace, body, fieldManager: "kubectl-set" },
     options,
   );
-}
-
-export function previewOf(journey: Journey, number: number): Target {
-  return { kind: "preview", repoId: repoId(journey), number };
 }
 
 export function environment(journey: Journey, name: string): Target {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { OutsideError } from "../../src/core/problem.ts";
 import type { Effects } from "../../src/effects.ts";
 import { type Journey, startWorld } from "./harness.ts";
-import { configure, kubectl, live, onCluster, onGitHub, shopConfig, statusIs } from "./races-support.ts";
+import { configure, kubectl, live, onCluster, onGitHub, shopConfig, STAGING_ALONE, statusIs } from "./races-support.ts";
 
 test("race 6: two previews that claim a slot at the same moment both come up", async (t) => {
   let both = Promise.withResolvers<void>();
@@ -75,7 +75,7 @@ test("race 5: deliveries that arrive twice have one effect each", async (t) => {
       return send();
     },
   });
-  await configure(shop, { environments: { staging: { bake: "0s" }, production: null } });
+  await configure(shop, STAGING_ALONE);
   const { number } = await shop.person.openPullRequest({ branch: "lamp" });
   const merged = await shop.person.merge(number);
   await live(shop, merged, "staging");
