@@ -3,7 +3,7 @@ import type { Workloads } from "./core/cluster.ts";
 import type { DeployPlan } from "./core/decision.ts";
 import { type Diagnosis, diagnose, logsWanted } from "./core/diagnosis.ts";
 import { scalesUp } from "./core/diagnosis-events.ts";
-import { rollbackPlan } from "./core/environment.ts";
+import { rollbackPlan } from "./core/environment-commands.ts";
 import { short, targetId } from "./core/names.ts";
 import { OutsideError } from "./core/problem.ts";
 import { evidenceWanted, type Judgement, judgeRollout, type RolloutExpectation, summarize } from "./core/rollout.ts";

@@ -1,13 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { EnvironmentConfig } from "../../src/core/config.ts";
 import { releaseKey } from "../../src/core/decision.ts";
-import {
-  type Candidate,
-  decideEnvironment,
-  type EnvironmentSeen,
-  rollbackTo,
-  type Source,
-} from "../../src/core/environment.ts";
+import { decideEnvironment } from "../../src/core/environment.ts";
+import { rollbackTo } from "../../src/core/environment-commands.ts";
+import type { Candidate, EnvironmentSeen, Source } from "../../src/core/environment-seen.ts";
 import type { Sha } from "../../src/core/names.ts";
 import type { Hold, TargetState } from "../../src/core/state.ts";
 import {
