@@ -3,6 +3,7 @@ import type { DeploymentView, Workloads } from "./core/cluster.ts";
 import { hash, stable } from "./core/hash.ts";
 import { withDigest } from "./core/image.ts";
 import type { KubeObject } from "./core/manifests.ts";
+import { diffShape } from "./core/manifests-shape.ts";
 import { ANNOTATION, asRevision, type Millis, type Revision, type Target, targetId } from "./core/names.ts";
 import { OutsideError } from "./core/problem.ts";
 import type { Placement, Release, Rollout } from "./core/state.ts";
@@ -121,7 +122,7 @@ type Written = { readonly kind: "written"; readonly expectation: Expectation } |
 /** POST where there is none; a JSON Patch where only the image differs; server-side apply for the rest. */
 async function applyDeployment(object: KubeObject, seen: DeploymentView | undefined, write: Write): Promise<Written> {
   const { target, release, cluster } = write;
-  const { name, namespace = release.namespace, annotations = {} } = object.metadata;
+  const { name, namespace = release.namespace } = object.metadata;
   const service = release.services.find((candidate) => candidate.name === name);
   const image = service === undefined ? "" : withDigest(service.image, service.digest);
   const expected = { service: name, deployment: name, image };
@@ -138,7 +139,7 @@ async function applyDeployment(object: KubeObject, seen: DeploymentView | undefi
     if (standing !== null && standing !== "done") return standing;
     if (standing === "done")
       return written(write, expected, { uid: live.uid, generation: live.generation, changed: true });
-    const imageOnly = live.annotations[ANNOTATION.shape] === annotations[ANNOTATION.shape];
+    const imageOnly = diffShape(live.annotations, object) === "image-only";
     const container = live.containers.findIndex((candidate) => candidate.name === name);
     const present = live;
     const result = await logged(write, imageOnly ? "patch" : "apply", name, () =>

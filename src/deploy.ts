@@ -1,5 +1,4 @@
 import type { Kubernetes } from "./adapters/kubernetes.ts";
-import type { KnownTarget } from "./adapters/store.ts";
 import { applyRelease, revisionOf } from "./apply.ts";
 import type { Workloads } from "./core/cluster.ts";
 import type { EnvironmentConfig, RepoConfig } from "./core/config.ts";
@@ -12,10 +11,9 @@ import type { Placement, Release, TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
 import { isOurs, type PreviewTarget } from "./gather-preview.ts";
 import { observe } from "./observe.ts";
-import { record } from "./record.ts";
+import { type Known, record } from "./record.ts";
 import { again, namespaceOf, previewSecret, renderRelease } from "./release.ts";
-
-type Known = KnownTarget & { readonly state: TargetState };
+import { readWorkloads } from "./workloads.ts";
 
 /** A rollout is looked at again this soon after it was written. */
 export const FIRST_LOOK_MS = 1_000;
@@ -127,9 +125,8 @@ async function apply(known: Known, { release, secret, workloads }: Application, 
     const cluster = fx.clusters.get(name);
     if (cluster === undefined)
       throw new OutsideError({ code: "invalid", detail: `there is no cluster ${name}`, retryable: false });
-    const placed = await place(at, release, name, fx);
+    const placed = await place(at, release, cluster, fx);
     at = placed.known;
-    if (placed.placement === null) return;
     const result = await applyRelease(
       {
         target,
@@ -175,31 +172,28 @@ export async function watch(known: Known, given: Parameters<typeof observe>[1], 
 
 /**
  * The namespace a release goes to. A preview's is made here, and its uid recorded before anything else goes in: that uid is all
- * that will ever be deleted. `placement: null`: it is still being deleted from before; look again.
+ * that will ever be deleted.
  */
 async function place(
   known: Known,
   release: Release,
-  clusterName: string,
+  cluster: Kubernetes,
   fx: Effects,
-): Promise<{ known: Known; placement: Placement | null }> {
+): Promise<{ known: Known; placement: Placement }> {
   const { state } = known;
   const { target } = state;
-  const present = state.placements[clusterName];
+  const present = state.placements[cluster.cluster];
   if (present !== undefined || target.kind === "env")
     return { known, placement: present ?? { namespace: release.namespace, uid: "", support: "" } };
-  const cluster = fx.clusters.get(clusterName);
-  if (cluster === undefined)
-    throw new OutsideError({ code: "invalid", detail: `there is no cluster ${clusterName}`, retryable: false });
   const { namespace } = release;
   const object = previewNamespace({ templates: fx.templates, target, namespace });
-  fx.log.info("create namespace", { namespace, cluster: clusterName, target: targetId(target) });
+  fx.log.info("create namespace", { namespace, cluster: cluster.cluster, target: targetId(target) });
   const created = await cluster.create(object);
   const uid = created.kind === "created" ? created.uid : await ownUid(cluster, namespace, target);
   const placement: Placement = { namespace, uid, support: "" };
   const saved = await record(
     known,
-    { ...state, placements: { ...state.placements, [clusterName]: placement } },
+    { ...state, placements: { ...state.placements, [cluster.cluster]: placement } },
     FIRST_LOOK_MS,
     fx,
   );
@@ -227,12 +221,8 @@ async function standingWorkloads(
   if (state.target.kind === "preview") return new Map();
   const namespace = earlier?.namespace ?? env?.namespace ?? "";
   const clusters = earlier?.clusters ?? env?.clusters ?? [];
-  const patched = config?.deploy.kind === "patch" ? Object.values(config.deploy.workloads) : (earlier?.patch ?? []);
-  const names = patched.length === 0 ? undefined : patched.map(({ deployment }) => deployment);
-  const read = await Promise.all(
-    clusters.map(async (name) => [name, await fx.clusters.get(name)?.workloads(namespace, names)] as const),
-  );
-  return new Map(read.flatMap(([name, workloads]) => (workloads ? [[name, workloads] as const] : [])));
+  const patch = config?.deploy.kind === "patch" ? Object.values(config.deploy.workloads) : (earlier?.patch ?? []);
+  return readWorkloads({ namespace, clusters, patch }, fx);
 }
 
 const revisions = ({ deployments }: Workloads): number[] =>

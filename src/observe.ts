@@ -1,4 +1,3 @@
-import type { KnownTarget } from "./adapters/store.ts";
 import type { Workloads } from "./core/cluster.ts";
 import type { DeployPlan } from "./core/decision.ts";
 import { type Diagnosis, diagnose, logsWanted } from "./core/diagnosis.ts";
@@ -12,9 +11,8 @@ import { type Settled, settle } from "./core/settle.ts";
 import type { Release, Rollout, TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
 import { look } from "./look.ts";
-import { record } from "./record.ts";
-
-type Known = KnownTarget & { readonly state: TargetState };
+import { type Known, record } from "./record.ts";
+import { readWorkloads } from "./workloads.ts";
 
 /** What the caller already knows: a write that was refused is judged without looking. */
 interface Given {
@@ -42,7 +40,10 @@ export async function observe(known: Known, given: Given | null, fx: Effects): P
   if (rollout === null) return null;
   const release = given?.release ?? (await fx.store.release(target, rollout.rev));
   if (release === null) throw new Error(`${targetId(target)}: revision ${rollout.rev} has no release`);
-  const seen = given === null ? await readWorkloads(rollout, release, fx) : new Map<string, Workloads>();
+  const seen =
+    given === null
+      ? await readWorkloads({ ...release, clusters: clustersOf(rollout) }, fx)
+      : new Map<string, Workloads>();
   const judgement = given?.judgement ?? (await judge(rollout, release, seen, fx));
   const diagnosis = judgement.kind === "failed" ? await explain(state, rollout, release, seen, judgement, fx) : null;
   const restarts = Object.fromEntries(
@@ -82,14 +83,7 @@ async function wakeFollowers({ target, installation, repo }: TargetState, fx: Ef
   }
 }
 
-async function readWorkloads(rollout: Rollout, release: Release, fx: Effects): Promise<Map<string, Workloads>> {
-  const names = release.patch.length > 0 ? release.patch.map(({ deployment }) => deployment) : undefined;
-  const clusters = [...new Set(rollout.expectations.map(({ cluster }) => cluster))];
-  const read = await Promise.all(
-    clusters.map(async (name) => [name, await fx.clusters.get(name)?.workloads(release.namespace, names)] as const),
-  );
-  return new Map(read.flatMap(([name, workloads]) => (workloads ? [[name, workloads] as const] : [])));
-}
+const clustersOf = ({ expectations }: Rollout): string[] => [...new Set(expectations.map(({ cluster }) => cluster))];
 
 const NOTHING: Workloads = { deployments: [], replicaSets: [], pods: [] };
 const workloadsOf = (seen: ReadonlyMap<string, Workloads>, { cluster }: { cluster: string }): Workloads =>

@@ -12,13 +12,11 @@ import { deploy, type DeployContext, FIRST_LOOK_MS, resume, watch } from "./depl
 import type { Effects } from "./effects.ts";
 import { type EnvironmentTarget, gatherEnvironment } from "./gather-environment.ts";
 import { gatherPreview, type PreviewTarget } from "./gather-preview.ts";
-import { look } from "./look.ts";
-import { Conflict, record } from "./record.ts";
+import { look, lookNextInQueue } from "./look.ts";
+import { Conflict, type Known, record } from "./record.ts";
 import { removePreview } from "./remove.ts";
 
 export type TargetMessage = LookMessage | TickMessage | (CommandMessage & { readonly target: Target });
-
-type Known = KnownTarget & { readonly state: TargetState };
 
 const LONGEST_BACKOFF_MS = 5 * 60_000;
 /** Looks again this often when another worker wrote first; then the queue's own retry is next. */
@@ -52,7 +50,7 @@ async function load(message: TargetMessage, fx: Effects): Promise<Known | null> 
   const { target } = message;
   if (message.kind === "command") await fx.store.putCommand(target, commandId(message), message.command);
   const known = await fx.store.load(target);
-  const state = known.state ?? (message.kind === "tick" ? null : newTarget(target, message.installation, message.repo));
+  const state = stateFor(message, known);
   if (state === null) return null;
   const current =
     message.kind === "tick" ? state : { ...state, installation: message.installation, repo: message.repo };
@@ -60,6 +58,10 @@ async function load(message: TargetMessage, fx: Effects): Promise<Known | null> 
   const stale = message.kind === "tick" ? message.n !== state.wake?.n : isOld(message, state);
   return stale ? null : { ...known, state: current };
 }
+
+/** A target's first message makes its record; a tick only ever follows one. */
+const stateFor = (message: TargetMessage, { state }: KnownTarget): TargetState | null =>
+  state ?? (message.kind === "tick" ? null : newTarget(message.target, message.installation, message.repo));
 
 /** The world was read after this event happened, and what the event spoke of was seen: reading again would show the same. */
 function isOld(message: Exclude<TargetMessage, TickMessage>, state: TargetState): boolean {
@@ -173,7 +175,7 @@ async function perform(decision: Decision, known: Known, fx: Effects, context: C
   switch (decision.act.kind) {
     case "none": {
       await record(known, next, decision.wakeInMs, fx, extra);
-      if (context.slots && decision.slot === "leave") await nextInQueue(context.slots.queue, next, fx);
+      if (context.slots && decision.slot === "leave") await lookNextInQueue(context.slots.queue, next, fx);
       return;
     }
     case "observe": {
@@ -205,22 +207,10 @@ function waiting(before: TargetState, next: TargetState, decision: Decision): { 
   return { on, off };
 }
 
-async function nextInQueue(
-  queue: readonly number[],
-  { target, installation, repo }: TargetState,
-  fx: Effects,
-): Promise<void> {
-  const [first] = queue;
-  if (first === undefined) return;
-  const other: Target = { kind: "preview", repoId: target.repoId, number: first };
-  await look(other, { installation, repo, because: "a preview slot is free" }, fx);
-}
-
 /** The outside failed: say so in the record, come back later, and later still the next time. */
 async function recordFailure(message: TargetMessage, error: OutsideError, fx: Effects): Promise<void> {
   const known = await fx.store.load(message.target);
-  const state =
-    known.state ?? (message.kind === "tick" ? null : newTarget(message.target, message.installation, message.repo));
+  const state = stateFor(message, known);
   if (state === null) return;
   const failures = state.failures + 1;
   const backoff = Math.min(LONGEST_BACKOFF_MS, 1_000 * 2 ** Math.min(failures, 9));

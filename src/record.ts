@@ -14,6 +14,9 @@ const PASSING_COMMENT_MS = 4_000;
 const patience = ({ kind }: Surface, { phase }: TargetState): Millis =>
   kind === "comment" && (phase === "waiting" || phase === "rolling" || phase === "baking") ? PASSING_COMMENT_MS : 0;
 
+/** A target's record as it was read or written, for the next write to be conditioned on. */
+export type Known = KnownTarget & { readonly state: TargetState };
+
 /** Another worker wrote the target first: whatever we were about to do, it looks at the same world and does it. */
 export class Conflict extends Error {
   override readonly name = "Conflict";
@@ -30,7 +33,7 @@ export async function record(
   wakeInMs: Millis | null,
   fx: Pick<Effects, "clock" | "store" | "queue">,
   extra: Omit<Save, "known" | "next" | "surfaces"> = {},
-): Promise<KnownTarget & { readonly state: TargetState }> {
+): Promise<Known> {
   const now = fx.clock.now();
   const wakes = wakeInMs === null ? next.wakes : next.wakes + 1;
   const wanted = surfaces(next);

@@ -1,9 +1,8 @@
-import type { KnownTarget } from "./adapters/store.ts";
 import { LABEL, targetId } from "./core/names.ts";
 import type { TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
-import { look } from "./look.ts";
-import { record } from "./record.ts";
+import { look, lookNextInQueue } from "./look.ts";
+import { type Known, record } from "./record.ts";
 
 const LOOK_AGAIN_MS = 2_000;
 /** Said from here on: something in the namespace holds it back. */
@@ -13,7 +12,7 @@ const STUCK_AFTER_MS = 3 * 60_000;
  * Takes a preview's namespace down, by the uid that was recorded when it was made, and looks until it is gone. Only then is the
  * slot free. Finalizers are never stripped: what holds a namespace back is reported instead.
  */
-export async function removePreview(known: KnownTarget & { readonly state: TargetState }, fx: Effects): Promise<void> {
+export async function removePreview(known: Known, fx: Effects): Promise<void> {
   const { state } = known;
   const { target } = state;
   if (target.kind !== "preview" || state.tombstone === null) return;
@@ -82,6 +81,5 @@ export async function removePreview(known: KnownTarget & { readonly state: Targe
   const from = { installation: state.installation, repo: state.repo };
   // Reopened meanwhile, or next in the queue: both look again now that there is room.
   await look(target, { ...from, because: "the namespace is gone" }, fx);
-  const [first] = queue;
-  if (first !== undefined) await look({ ...target, number: first }, { ...from, because: "a preview slot is free" }, fx);
+  await lookNextInQueue(queue, state, fx);
 }
