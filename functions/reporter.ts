@@ -1,4 +1,5 @@
 import { composeReporter } from "../src/compose-reporter.ts";
+import { parseReport } from "../src/core/message-parse.ts";
 import { lambdaHost } from "../src/host.ts";
 import { queueHandler } from "../src/handlers.ts";
 import { once } from "../src/lambda.ts";
@@ -8,5 +9,5 @@ import { reporterSettings } from "../src/settings.ts";
 /** One message group per installation: GitHub's writes, one after the other. */
 export const handler = queueHandler(
   once(async () => composeReporter(reporterSettings(process.env), lambdaHost())),
-  (body, fx) => report((body as { installation: number }).installation, fx),
+  (body, fx) => report(parseReport(body), fx),
 );

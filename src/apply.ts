@@ -97,7 +97,7 @@ async function applySupport(
 }
 
 /** What the API server does not take it will not take the next time either: an end of this release, not a failure of the walk. */
-async function post(
+export async function post(
   object: KubeObject,
   cluster: Kubernetes,
 ): Promise<Awaited<ReturnType<Kubernetes["create"]>> | { readonly kind: "refused"; readonly detail: string }> {

@@ -1,5 +1,6 @@
+import { bindAccess, ifAllowed } from "./access.ts";
 import type { Kubernetes } from "./adapters/kubernetes.ts";
-import { applyRelease, revisionOf } from "./apply.ts";
+import { applyRelease, post, revisionOf } from "./apply.ts";
 import type { Workloads } from "./core/cluster.ts";
 import type { EnvironmentConfig, RepoConfig } from "./core/config.ts";
 import type { DeployPlan } from "./core/decision.ts";
@@ -32,16 +33,15 @@ export interface DeployContext {
 /** Claims a revision in one transaction, then writes the release. From the claim on, a crash anywhere is resumed. */
 export async function deploy(plan: DeployPlan, known: Known, fx: Effects, context: DeployContext): Promise<void> {
   const { state } = known;
-  const earlier = plan.of === null ? null : await fx.store.release(state.target, asRevision(plan.of));
-  const workloads = context.workloads ?? (await standingWorkloads(state, context, earlier, fx));
-  const now = fx.clock.now();
-  const rev = asRevision(Math.max(state.rev, ...[...workloads.values()].flatMap(revisions)) + 1);
-  const rendered = await releaseFor({ plan, state, rev, now, config: context.config, env: context.env, earlier }, fx);
-  if (rendered.kind === "refused") {
-    await record(known, { ...state, phase: "blocked", because: rendered.because }, REFUSED_MS, fx, context.extra);
+  const work = () => prepare(plan, state, context, fx);
+  // A rollback is not given up for want of a right: it is tried again until it is done.
+  const prepared = plan.of === null ? await ifAllowed(state.target, work) : await work();
+  if (prepared.kind === "refused") {
+    await record(known, { ...state, phase: "blocked", because: prepared.because }, REFUSED_MS, fx, context.extra);
     return;
   }
-  const { release } = rendered;
+  const { release, secret, workloads } = prepared;
+  const { rev, createdAt: now } = release;
   const rollout = {
     rev,
     kind: release.kind,
@@ -60,7 +60,18 @@ export async function deploy(plan: DeployPlan, known: Known, fx: Effects, contex
     fx,
     { ...context.extra, release },
   );
-  await apply(claimed, { release, secret: rendered.secret, workloads }, fx);
+  await apply(claimed, { release, secret, workloads }, fx);
+}
+
+/** Reads what stands, and renders the release that comes after it. */
+async function prepare(plan: DeployPlan, state: TargetState, context: DeployContext, fx: Effects) {
+  const earlier = plan.of === null ? null : await fx.store.release(state.target, asRevision(plan.of));
+  const workloads = context.workloads ?? (await standingWorkloads(state, context, earlier, fx));
+  const now = fx.clock.now();
+  const rev = asRevision(Math.max(state.rev, ...[...workloads.values()].flatMap(revisions)) + 1);
+  const { config, env } = context;
+  const rendered = await releaseFor({ plan, state, rev, now, config, env, earlier }, fx);
+  return rendered.kind === "refused" ? rendered : { ...rendered, workloads };
 }
 
 async function releaseFor(
@@ -126,6 +137,7 @@ async function apply(known: Known, { release, secret, workloads }: Application, 
     if (cluster === undefined)
       throw new OutsideError({ code: "invalid", detail: `there is no cluster ${name}`, retryable: false });
     const placed = await place(at, release, cluster, fx);
+    if (placed.kind === "refused") return refused(at, release, placed.because, fx);
     at = placed.known;
     const result = await applyRelease(
       {
@@ -164,40 +176,51 @@ async function refused(known: Known, release: Release, because: string, fx: Effe
 
 /** Observes, and does what follows from it: the rollback at once, claimed in the transaction that writes the hold. */
 export async function watch(known: Known, given: Parameters<typeof observe>[1], fx: Effects): Promise<void> {
+  const { state } = known;
+  // It may wait because its Deployments are gone with their namespace: a preview is made again.
+  if (given === null && state.phase !== "rolling" && state.phase !== "baking") {
+    const { placements } = (await standing(known, fx)).state;
+    if (Object.keys(placements).length < Object.keys(state.placements).length) {
+      await record(known, { ...state, placements, rollout: null, live: null, url: null }, 0, fx);
+      return;
+    }
+  }
   const rollback = await observe(known, given, fx);
   if (rollback === null) return;
   const extra = { holds: { put: rollback.holds, remove: [] } };
   await deploy(rollback.plan, rollback.known, fx, { config: null, env: null, workloads: null, extra });
 }
 
+type Placed =
+  | { readonly kind: "placed"; readonly known: Known; readonly placement: Placement }
+  | { readonly kind: "refused"; readonly because: string };
+
 /**
  * The namespace a release goes to. A preview's is made here, and its uid recorded before anything else goes in: that uid is all
- * that will ever be deleted.
+ * that will ever be deleted. Then Proa gives itself its rights there.
  */
-async function place(
-  known: Known,
-  release: Release,
-  cluster: Kubernetes,
-  fx: Effects,
-): Promise<{ known: Known; placement: Placement }> {
+async function place(known: Known, release: Release, cluster: Kubernetes, fx: Effects): Promise<Placed> {
   const { state } = known;
   const { target } = state;
-  const present = state.placements[cluster.cluster];
-  if (present !== undefined || target.kind === "env")
-    return { known, placement: present ?? { namespace: release.namespace, uid: "", support: "" } };
   const { namespace } = release;
+  const present = state.placements[cluster.cluster];
+  if (target.kind === "env")
+    return { kind: "placed", known, placement: present ?? { namespace, uid: "", support: "" } };
+  if (present !== undefined) {
+    // Nothing went in yet: whoever made it may have died before binding.
+    if (present.support === "") await bindAccess(target, present.namespace, cluster, fx);
+    return { kind: "placed", known, placement: present };
+  }
   const object = previewNamespace({ templates: fx.templates, target, namespace });
   fx.log.info("create namespace", { namespace, cluster: cluster.cluster, target: targetId(target) });
-  const created = await cluster.create(object);
+  const created = await post(object, cluster);
+  if (created.kind === "refused") return { kind: "refused", because: `the namespace ${namespace}: ${created.detail}` };
   const uid = created.kind === "created" ? created.uid : await ownUid(cluster, namespace, target);
   const placement: Placement = { namespace, uid, support: "" };
-  const saved = await record(
-    known,
-    { ...state, placements: { ...state.placements, [cluster.cluster]: placement } },
-    FIRST_LOOK_MS,
-    fx,
-  );
-  return { known: saved, placement };
+  const placements = { ...state.placements, [cluster.cluster]: placement };
+  const saved = await record(known, { ...state, placements }, FIRST_LOOK_MS, fx);
+  await bindAccess(target, namespace, cluster, fx);
+  return { kind: "placed", known: saved, placement };
 }
 
 /** It exists: made by an attempt of ours that died before recording it. Anybody else's is not ours to take, nor to delete later. */

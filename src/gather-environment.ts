@@ -10,7 +10,7 @@ import type { Commit } from "./core/github.ts";
 import { LABEL, type Millis, type RepoName, type Sha, short, type Target } from "./core/names.ts";
 import type { TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
-import { permissions, read } from "./gather-preview.ts";
+import { permissions, read, refuseAnother } from "./gather-preview.ts";
 import { resolveImages } from "./images.ts";
 
 export type EnvironmentTarget = Extract<Target, { kind: "env" }>;
@@ -59,6 +59,7 @@ export async function gatherEnvironment(
   const nothing = (because: string) => ({ kind: "nothing", because }) as const;
   if (repository === null)
     return { ...base, config: { problems: [], sha: null }, env: null, source: nothing(`GitHub did not show ${repo}`) };
+  refuseAnother(target, repo, repository.id);
   const config = read(await github.file(repo, CONFIG_PATH, repository.defaultBranch), repository.defaultBranch);
   if ("problems" in config) {
     const sha = (await github.branch(repo, repository.defaultBranch))?.sha ?? null;

@@ -10,9 +10,10 @@ import { parseConfig } from "./core/config-parse.ts";
 import type { ImageSeen, PendingCommand } from "./core/decision.ts";
 import { judgeChecks, ownRequired } from "./core/gate.ts";
 import type { PullRequest } from "./core/github.ts";
-import { LABEL, type Millis, type RepoName, type Sha, splitRepo, type Target } from "./core/names.ts";
+import { LABEL, type Millis, type RepoId, type RepoName, type Sha, splitRepo, type Target } from "./core/names.ts";
 import { previewNamespaceName } from "./core/places.ts";
 import type { PreviewSeen } from "./core/preview.ts";
+import { OutsideError } from "./core/problem.ts";
 import type { TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
 import { resolveImages } from "./images.ts";
@@ -73,6 +74,7 @@ export async function gatherPreview(
     cluster?.namespace(name) ?? null,
     state.placements["default"] === undefined ? null : (cluster?.workloads(name) ?? null),
   ]);
+  if (pull !== null) refuseAnother(target, repo, pull.base.repoId);
   const now = fx.clock.now();
   const base = {
     now,
@@ -127,6 +129,16 @@ export async function gatherPreview(
   return { ...settled, seen: { ...settled.seen, config: { ...config, notes }, verdict, images } };
 }
 
+/**
+ * A repository is its number. After a rename its old name can be taken by another one, whose pull requests, branches and people
+ * decide nothing here: the next event or sweep brings the name it has now.
+ */
+export function refuseAnother({ repoId }: Target, repo: RepoName, found: RepoId): void {
+  if (found === repoId) return;
+  const detail = `${repo} is repository ${found} now and not ${repoId}, which was renamed: waiting to hear its new name`;
+  throw new OutsideError({ code: "conflict", detail, retryable: true });
+}
+
 /** Made by us for exactly this pull request, by its labels. */
 export const isOurs = ({ labels }: NamespaceView, { repoId, number }: PreviewTarget): boolean =>
   labels[LABEL.repositoryId] === `${repoId}` && labels[LABEL.pullRequest] === `${number}`;
@@ -148,11 +160,23 @@ export async function previewConfig(
   if ("problems" in parsedBase) return { problems: parsedBase.problems };
   const parsedHead = read(head, defaultBranch);
   if ("problems" in parsedHead) return { problems: parsedHead.problems };
-  const merged = mergeHeadConfig(parsedBase.config, parsedHead.config, {
+  const { config, ignored } = mergeHeadConfig(parsedBase.config, parsedHead.config, {
     caps: fx.installation.previewCaps,
     baseBranch: at.base,
   });
-  return { config: merged.config, notes: merged.ignored };
+  const { previews } = config;
+  const bases = at.base === defaultBranch ? previews.when.base : await basesOf(github, repo, defaultBranch);
+  const when = { ...previews.when, base: bases };
+  return { config: { ...config, previews: { ...previews, when } }, notes: ignored };
+}
+
+/**
+ * The branches whose config counts are for the default branch to name. A branch cannot name itself: anybody who may push one would
+ * have a base of their own making, with secrets, images and checks as they like.
+ */
+async function basesOf(github: GitHub, repo: RepoName, defaultBranch: string): Promise<readonly string[]> {
+  const parsed = read(await github.file(repo, CONFIG_PATH, defaultBranch), defaultBranch);
+  return "config" in parsed ? parsed.config.previews.when.base : [defaultBranch];
 }
 
 /** A gate that waits for its own report would wait for ever; it is left out, and whoever required it is told. */
@@ -164,8 +188,19 @@ export function read(
   text: string | null,
   defaultBranch: string,
 ): { readonly config: RepoConfig } | { readonly problems: readonly ConfigProblem[] } {
-  return text === null ? { config: defaultConfig(defaultBranch) } : parseConfig(text, defaultBranch);
+  if (text === null) return { config: defaultConfig(defaultBranch) };
+  const key = `${defaultBranch} ${text}`;
+  const known = parsed.get(key);
+  if (known !== undefined) return known;
+  const fresh = parseConfig(text, defaultBranch);
+  if (parsed.size >= MOST_PARSED) parsed.clear();
+  parsed.set(key, fresh);
+  return fresh;
 }
+
+/** Parsing is pure and most of a gather's own work; base and head mostly hold one text, and the next gather finds it again. */
+const parsed = new Map<string, ReturnType<typeof parseConfig>>();
+const MOST_PARSED = 100;
 
 /** Every unapplied command with its actor's permission as it is now. */
 export function permissions(known: KnownTarget, repo: RepoName, github: GitHub): Promise<PendingCommand[]> {

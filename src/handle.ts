@@ -12,6 +12,7 @@ import type {
 import { type RepoId, type RepoName, type Target, targetId, topicId } from "./core/names.ts";
 import { newTarget } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
+import { tellPreviews } from "./config-moved.ts";
 import { read } from "./gather-preview.ts";
 import { look } from "./look.ts";
 import { reconcile } from "./reconcile.ts";
@@ -50,7 +51,9 @@ async function fanOut(topic: string, { because, delivery }: CommitMessage | Imag
 async function branchMoved(message: BranchMessage, fx: Effects): Promise<void> {
   const { repoId, repo, installation, because, branch, sha } = message;
   await rememberRepo(repoId, repo, installation, fx);
-  const environments = await environmentsOf(message, fx);
+  const file = await configFile(message, fx);
+  if (file === null) return;
+  const environments = environmentsIn(file);
   const concerned = new Set<string>();
   for (const { name, from } of environments) if (from.kind === "branch" && from.branch === branch) concerned.add(name);
   for (const name of concerned) {
@@ -60,13 +63,29 @@ async function branchMoved(message: BranchMessage, fx: Effects): Promise<void> {
     const target: Target = { kind: "env", repoId, environment: name };
     await look(target, { installation, repo, because, ...(follows ? { sha } : {}) }, fx);
   }
+  if (branch === file.branch) await tellPreviews({ repoId, repo, installation, text: file.text }, fx);
 }
 
-async function environmentsOf({ repo, installation }: { repo: RepoName; installation: number }, fx: Effects) {
+/** The default branch's `.proa.yml`; `text` null: it has none. */
+interface ConfigFile {
+  readonly branch: string;
+  readonly text: string | null;
+}
+
+async function configFile(
+  { repoId, repo, installation }: BranchMessage | CommandMessage,
+  fx: Effects,
+): Promise<ConfigFile | null> {
   const github = fx.github.installation(installation);
   const repository = await github.repository(repo);
-  if (repository === null) return [];
-  const config = read(await github.file(repo, CONFIG_PATH, repository.defaultBranch), repository.defaultBranch);
+  // Another repository may have taken a name that was given up; its environments are not this one's.
+  if (repository?.id !== repoId) return null;
+  const branch = repository.defaultBranch;
+  return { branch, text: await github.file(repo, CONFIG_PATH, branch) };
+}
+
+function environmentsIn(file: ConfigFile | null) {
+  const config = file === null ? { problems: [] } : read(file.text, file.branch);
   return "config" in config ? config.config.environments : [];
 }
 
@@ -88,7 +107,7 @@ async function command(message: CommandMessage, fx: Effects): Promise<void> {
 /** A sentence where there is no such target. */
 async function targetOfCommand(message: CommandMessage, fx: Effects): Promise<Target | string> {
   const { repoId, command: asked } = message;
-  const names = (await environmentsOf(message, fx)).map(({ name }) => name);
+  const names = environmentsIn(await configFile(message, fx)).map(({ name }) => name);
   const known = names.length === 0 ? "this repository has no environments" : `the environments are ${names.join(", ")}`;
   if (asked.environment !== null) {
     return names.includes(asked.environment)

@@ -5,6 +5,7 @@ import { scalesUp } from "./core/diagnosis-events.ts";
 import { rollbackPlan } from "./core/environment-commands.ts";
 import { short, targetId } from "./core/names.ts";
 import { OutsideError } from "./core/problem.ts";
+import { missingRightText } from "./core/rights.ts";
 import { evidenceWanted, type Judgement, judgeRollout, type RolloutExpectation, summarize } from "./core/rollout.ts";
 import { judgeBake, restartsOf } from "./core/rollout-bake.ts";
 import { type Settled, settle } from "./core/settle.ts";
@@ -164,16 +165,24 @@ async function explain(
   const { expected } = failed;
   const cluster = fx.clusters.get(expected.cluster);
   const workloads = workloadsOf(seen, expected);
+  const unread: string[] = [];
+  // A node that is gone takes its pods' logs with it, and a rollback must not wait for them.
+  const orSay = async <T>(reading: Promise<T> | undefined, nothing: T): Promise<T> => {
+    try {
+      return (await reading) ?? nothing;
+    } catch (error) {
+      if (!(error instanceof OutsideError)) throw error;
+      const { missing, detail } = error.problem;
+      unread.push(missing === undefined ? detail : missingRightText(missing, state.target));
+      return nothing;
+    }
+  };
   const [events, logs, includeLogs] = await Promise.all([
-    cluster?.events(release.namespace, expected.startedAt - 5_000) ?? [],
+    orSay(cluster?.events(release.namespace, expected.startedAt - 5_000), []),
     Promise.all(
-      logsWanted(workloads, expected).map(async (wanted) => {
-        const text =
-          (await cluster?.logs(release.namespace, wanted.pod, wanted.container, {
-            previous: wanted.previous,
-            lines: 25,
-          })) ?? "";
-        return { ...wanted, text };
+      logsWanted(workloads, expected).map(async ({ pod, container, previous }) => {
+        const text = await orSay(cluster?.logs(release.namespace, pod, container, { previous, lines: 25 }), "");
+        return { pod, container, previous, text };
       }),
     ),
     mayShowLogs(state, fx),
@@ -190,7 +199,8 @@ async function explain(
     now,
     includeLogs,
   });
-  return { headline: diagnosis.headline, text: markdown(diagnosis, includeLogs) };
+  const notRead = [...new Set(unread)].sort().map((because) => `**Not read** ${because}`);
+  return { headline: diagnosis.headline, text: [markdown(diagnosis, includeLogs), ...notRead].join("\n\n") };
 }
 
 /** Pods of another image are available: every request still has somewhere to go. */

@@ -1,3 +1,4 @@
+import { restoreAccess } from "./access.ts";
 import type { KnownTarget } from "./adapters/store.ts";
 import type { RepoConfig } from "./core/config.ts";
 import type { Decision } from "./core/decision.ts";
@@ -6,7 +7,8 @@ import { commandId } from "./core/event-command.ts";
 import type { CommandMessage, LookMessage, TickMessage } from "./core/message.ts";
 import { type Millis, type Sha, type Target, targetId, topicId } from "./core/names.ts";
 import { decidePreview } from "./core/preview.ts";
-import { OutsideError } from "./core/problem.ts";
+import { OutsideError, type Problem } from "./core/problem.ts";
+import { missingRightText } from "./core/rights.ts";
 import { newTarget, type TargetState } from "./core/state.ts";
 import { deploy, type DeployContext, FIRST_LOOK_MS, resume, watch } from "./deploy.ts";
 import type { Effects } from "./effects.ts";
@@ -213,18 +215,25 @@ async function recordFailure(message: TargetMessage, error: OutsideError, fx: Ef
   const state = stateFor(message, known);
   if (state === null) return;
   const failures = state.failures + 1;
+  const problem = await restoreAccess(error.problem, state, fx);
   const backoff = Math.min(LONGEST_BACKOFF_MS, 1_000 * 2 ** Math.min(failures, 9));
-  const wakeInMs = Math.max(backoff, error.problem.retryAfterMs ?? 0);
+  const wakeInMs = Math.max(backoff, problem.retryAfterMs ?? 0);
   fx.log.warn("walk failed, will look again", {
     target: targetId(message.target),
-    code: error.problem.code,
-    detail: error.problem.detail,
+    code: problem.code,
+    detail: problem.detail,
     failures,
     wakeInMs,
   });
   try {
-    await record(known, { ...state, failures }, wakeInMs, fx);
+    await record(known, { ...state, ...toldOf(problem, state, failures), failures }, wakeInMs, fx);
   } catch (conflict) {
     if (!(conflict instanceof Conflict)) throw conflict;
   }
+}
+
+/** No time brings a right that is missing, so people are told; from the second time on, since a new one is in force a moment late. */
+function toldOf({ missing }: Problem, { target, phase }: TargetState, failures: number): Partial<TargetState> {
+  if (missing === undefined || failures < 2) return {};
+  return { phase: phase === "removing" ? phase : "blocked", because: missingRightText(missing, target) };
 }

@@ -1,5 +1,5 @@
 import type { GitHub, GitHubApp } from "./adapters/github.ts";
-import type { Have, Outbox, Want } from "./adapters/outbox.ts";
+import { type Have, type Outbox, Overtaken, type Place, type Want } from "./adapters/outbox.ts";
 import type { Queue } from "./adapters/queue.ts";
 import type { Clock } from "./clock.ts";
 import { refreshed, spend, waitMs } from "./core/budget.ts";
@@ -8,6 +8,7 @@ import { hash, stable } from "./core/hash.ts";
 import { OutsideError } from "./core/problem.ts";
 import type { Surface } from "./core/words.ts";
 import type { Log } from "./log.ts";
+import { presentNames } from "./report-repository.ts";
 
 /** What the reporter may touch: GitHub and the outbox, no cluster. */
 export interface ReportEffects {
@@ -21,9 +22,15 @@ export interface ReportEffects {
 /** A status is what merge buttons look at, so it goes first; the comment is what people look at. */
 const ORDER: readonly Surface["kind"][] = ["status", "comment", "check", "deployment", "reaction"];
 const BATCH = 50;
-const GIVE_UP_AFTER = 8;
-/** A second reporter on the same installation is impossible (one message group); this is only its own time limit. */
+/** An outage or a suspended installation may last for days, and what GitHub shows must come right after it. */
+const GIVE_UP_AFTER = 3 * 24 * 12;
+const SHUT_OUT_MS = 5 * 60_000;
+/** Another reporter is at it. */
+const STEP_ASIDE_MS = 10_000;
+/** One message group makes one reporter per installation; this ends it long before its message would be given to a second one. */
 const LONGEST_RUN_MS = 20_000;
+/** A process that was held up for longer writes nothing more: its message may be another's by now. Half of what the queue allows. */
+const LONGEST_HELD_UP_MS = 60_000;
 
 /**
  * Writes what one installation's GitHub should show, one write after the other, within GitHub's limits. Latest want wins; what
@@ -32,13 +39,21 @@ const LONGEST_RUN_MS = 20_000;
 export async function report(installation: number, fx: ReportEffects): Promise<void> {
   const github = fx.github.installation(installation);
   const started = fx.clock.now();
+  const run: Run = {
+    ...fx,
+    inTime() {
+      if (fx.clock.now() - started > LONGEST_HELD_UP_MS)
+        throw new Overtaken(`the reports of installation ${installation}`);
+    },
+  };
   for (;;) {
     const now = fx.clock.now();
     const due = await fx.outbox.due(installation, now, BATCH);
     if (due.length === 0) return;
     due.sort((a, b) => ORDER.indexOf(a.surface.kind) - ORDER.indexOf(b.surface.kind));
+    const nameOf = presentNames(github, fx.outbox);
     for (const want of due) {
-      const paused = await writeOne(want, github, fx);
+      const paused = await writeOne(want, { github, nameOf }, run);
       if (paused !== null || fx.clock.now() - started > LONGEST_RUN_MS) {
         await fx.queue.report(installation, paused ?? 0);
         return;
@@ -47,26 +62,47 @@ export async function report(installation: number, fx: ReportEffects): Promise<v
   }
 }
 
+interface Run extends ReportEffects {
+  /**
+   * Asked right before every write on GitHub.
+   * @throws Overtaken
+   */
+  inTime(): void;
+}
+
 /** null: go on; a number: nothing may be written for so long. */
-async function writeOne(want: Want, github: GitHub, fx: ReportEffects): Promise<number | null> {
+async function writeOne(
+  want: Want,
+  { github, nameOf }: { github: GitHub; nameOf: ReturnType<typeof presentNames> },
+  fx: Run,
+): Promise<number | null> {
   const { installation, surface } = want;
   const now = fx.clock.now();
   const budget = refreshed(await fx.outbox.budget(installation), now);
-  const spent = spend(budget);
-  if (spent === null) return Math.max(1_000, waitMs(budget, now));
+  // A Deployment is made and given its status: two requests.
+  const requests = surface.kind === "deployment" ? 2 : 1;
+  const spent = spend(budget, requests);
+  if (spent === null) return Math.max(1_000, waitMs(budget, now, requests));
   try {
-    const wrote = await write(want, github, fx);
+    const repo = await nameOf(want);
+    if (repo === null) {
+      await fx.outbox.later(want, now + SHUT_OUT_MS);
+      return null;
+    }
+    const wrote = await write({ ...want, repo }, github, fx);
     if (wrote) await fx.outbox.putBudget(installation, spent);
     await fx.outbox.done(want);
     return null;
   } catch (error) {
+    if (error instanceof Overtaken) return STEP_ASIDE_MS;
     if (!(error instanceof OutsideError)) throw error;
-    const { code, detail, retryAfterMs } = error.problem;
+    // GitHub counts what arrives, also where nothing comes of it.
+    await fx.outbox.putBudget(installation, spent);
+    const { code, detail, retryAfterMs, whole } = error.problem;
     fx.log.warn("report failed", { repo: want.repo, surface: surface.key, code, detail, attempts: want.attempts });
-    const hopeless =
-      code === "not-found" || code === "forbidden" || code === "invalid"
-        ? want.attempts >= 2
-        : want.attempts >= GIVE_UP_AFTER;
+    // Nothing of this installation can be shown, which is no surface's own fault: all of it stays wanted until the App is let in again.
+    if (whole !== undefined) return SHUT_OUT_MS;
+    const hopeless = code === "not-found" || code === "invalid" ? want.attempts >= 2 : want.attempts >= GIVE_UP_AFTER;
     if (hopeless) {
       fx.log.error("report given up", { repo: want.repo, surface: surface.key, code, detail });
       await fx.outbox.done(want);
@@ -82,7 +118,7 @@ async function writeOne(want: Want, github: GitHub, fx: ReportEffects): Promise<
 }
 
 /** True where something was written on GitHub. */
-async function write(want: Want, github: GitHub, fx: ReportEffects): Promise<boolean> {
+async function write(want: Want, github: GitHub, fx: Run): Promise<boolean> {
   const { surface, repo } = want;
   switch (surface.kind) {
     case "status":
@@ -96,7 +132,7 @@ async function write(want: Want, github: GitHub, fx: ReportEffects): Promise<boo
     case "deployment":
       return writeDeployment(want, surface, github, fx);
     case "check":
-      return writeKept(want, surface.key, surface.body, fx, {
+      return writeKept(await fx.outbox.place(want.installation, surface.key), surface.body, fx, {
         find: () => github.findCheckRun(repo, surface.sha, surface.body.name, surface.body.externalId),
         create: () => github.createCheckRun(repo, surface.sha, surface.body),
         update: (id) => github.updateCheckRun(repo, id, surface.body),
@@ -110,14 +146,15 @@ async function onceChanged(
   want: Want,
   key: string,
   body: unknown,
-  fx: ReportEffects,
+  fx: Run,
   call: () => Promise<void>,
 ): Promise<boolean> {
   const shown = hash(stable(body));
-  const have = await fx.outbox.have(want.installation, key);
+  const { have, save } = await fx.outbox.place(want.installation, key);
   if (have?.shown === shown) return false;
+  fx.inTime();
   await call();
-  await fx.outbox.putHave(want.installation, key, { id: null, shown, creating: false, recreated: 0 });
+  await save({ id: null, shown, creating: false, recreated: 0 });
   return true;
 }
 
@@ -125,17 +162,22 @@ async function writeDeployment(
   want: Want,
   { key, body, status }: Extract<Surface, { kind: "deployment" }>,
   github: GitHub,
-  fx: ReportEffects,
+  fx: Run,
 ): Promise<boolean> {
-  const have = await fx.outbox.have(want.installation, key);
+  const place = await fx.outbox.place(want.installation, key);
+  const { have } = place;
+  const sha = have?.sha ?? body.sha;
+  const find = () => github.findDeployment(want.repo, sha, body.environment, body.key);
   // Never shown and already over: nobody needs to see it.
-  if (have === null && status.state === "inactive") return false;
-  return writeKept(want, key, status, fx, {
-    find: () => github.findDeployment(want.repo, body.sha, body.environment, body.key),
+  const isShown = have !== null && (have.id !== null || (have.creating && (await find()) !== null));
+  if (status.state === "inactive" && !isShown) return false;
+  return writeKept(place, status, fx, {
+    find,
+    attempt: { sha },
     create: async () => {
-      const made = await github.createDeployment(want.repo, body);
+      const made = await github.createDeployment(want.repo, { ...body, sha });
       // The id first: the status may be tried again, a second Deployment may not.
-      await fx.outbox.putHave(want.installation, key, { id: made.id, shown: "", creating: false, recreated: 0 });
+      await place.save({ id: made.id, shown: "", creating: false, recreated: 0 });
       await github.createDeploymentStatus(want.repo, made.id, status);
       return made;
     },
@@ -151,11 +193,12 @@ async function writeComment(
   want: Want,
   { number }: Extract<Surface, { kind: "comment" }>,
   github: GitHub,
-  fx: ReportEffects,
+  fx: Run,
 ): Promise<boolean> {
   const repoId = Number(want.surface.key.split("/")[1]);
   const body = composeComment(await fx.outbox.parts(want.installation, repoId as never, number));
-  return writeKept(want, `comment/${repoId}/${number}`, body, fx, {
+  return writeKept(await fx.outbox.place(want.installation, `comment/${repoId}/${number}`), body, fx, {
+    search: "always",
     find: () => github.findComment(want.repo, number, MARKER),
     create: () => github.createComment(want.repo, number, body),
     update: (id) => github.updateComment(want.repo, id, body),
@@ -163,39 +206,33 @@ async function writeComment(
 }
 
 interface Kept {
+  /** Also where no attempt of ours is known: the table may be younger than what it speaks of. */
+  readonly search?: "always";
+  /** What the next attempt has to know of this one. */
+  readonly attempt?: Pick<Have, "sha">;
   readonly find: () => Promise<{ id: number } | null>;
   readonly create: () => Promise<{ id: number }>;
   readonly update: (id: number) => Promise<"updated" | "missing">;
 }
 
 /** Something made once and changed by id ever after. Deleted by someone: made anew once, and not a second time. */
-async function writeKept(
-  { installation }: Want,
-  key: string,
-  body: unknown,
-  fx: ReportEffects,
-  kept: Kept,
-): Promise<boolean> {
+async function writeKept({ have, save: put }: Place, body: unknown, fx: Run, kept: Kept): Promise<boolean> {
   const shown = hash(stable(body));
-  const have = await fx.outbox.have(installation, key);
   if (have?.shown === shown) return false;
   const save = (change: Partial<Have>) =>
-    fx.outbox.putHave(installation, key, {
-      id: have?.id ?? null,
-      shown: "",
-      creating: false,
-      recreated: have?.recreated ?? 0,
-      ...change,
-    });
+    put({ id: have?.id ?? null, shown: "", creating: false, recreated: have?.recreated ?? 0, ...change });
 
-  const id = have?.id ?? (have?.creating || key.startsWith("comment/") ? ((await kept.find())?.id ?? null) : null);
+  const isSearched = have?.creating === true || kept.search === "always";
+  const id = have?.id ?? (isSearched ? ((await kept.find())?.id ?? null) : null);
+  fx.inTime();
   if (id !== null && (await kept.update(id)) === "updated") {
     await save({ id, shown });
     return true;
   }
   const recreated = (have?.recreated ?? 0) + (id === null ? 0 : 1);
   if (recreated > 1) return false;
-  await save({ id: null, creating: true, recreated });
+  await save({ id: null, creating: true, recreated, ...kept.attempt });
+  fx.inTime();
   const made = await kept.create();
   await save({ id: made.id, shown, recreated });
   return true;

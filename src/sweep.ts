@@ -1,9 +1,13 @@
 import type { GitHub } from "./adapters/github.ts";
 import type { RepoMeta } from "./adapters/store.ts";
+import { CONFIG_PATH } from "./core/changes.ts";
+import type { NamespaceView } from "./core/cluster.ts";
 import type { PullRequest, Repository } from "./core/github.ts";
 import { LABEL, type Millis, parseRepoId, type Target, targetId } from "./core/names.ts";
 import { OutsideError } from "./core/problem.ts";
+import { missingRightText } from "./core/rights.ts";
 import type { TargetState } from "./core/state.ts";
+import { tellPreviews } from "./config-moved.ts";
 import type { Effects } from "./effects.ts";
 import { look } from "./look.ts";
 
@@ -60,6 +64,17 @@ async function sweepAll(now: Millis, fx: SweepEffects): Promise<SweepReport> {
   const redelivered = await redeliver(now, fx);
   const stopped: string[] = [];
   const failed: string[] = [];
+  const namespaces = new Map<string, readonly NamespaceView[]>();
+  for (const [name, cluster] of [...fx.clusters].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    try {
+      namespaces.set(name, await cluster.ourNamespaces());
+    } catch (error) {
+      // One cluster that cannot be read must not hide the others.
+      if (!(error instanceof OutsideError)) throw error;
+      const { missing, detail } = error.problem;
+      failed.push(`${name}: ${missing === undefined ? detail : missingRightText(missing, null)}`);
+    }
+  }
   let repositories = 0;
   let enqueued = 0;
   for (const { id, suspended } of await fx.github.installations()) {
@@ -67,7 +82,7 @@ async function sweepAll(now: Millis, fx: SweepEffects): Promise<SweepReport> {
     for (const repository of await fx.github.repositoriesOf(id)) {
       repositories++;
       try {
-        const swept = await sweepRepository(id, repository, now, fx);
+        const swept = await sweepRepository({ installation: id, repository, namespaces, now }, fx);
         enqueued += swept.enqueued;
         if (swept.stopped) stopped.push(repository.name);
       } catch (error) {
@@ -77,7 +92,7 @@ async function sweepAll(now: Millis, fx: SweepEffects): Promise<SweepReport> {
       }
     }
   }
-  enqueued += await sweepNamespaces(now, fx);
+  for (const [name, seen] of namespaces) enqueued += await sweepNamespaces(name, seen, now, fx);
   const report = { redelivered, repositories, enqueued, stopped, failed };
   fx.log.info("github sweep", {
     redelivered,
@@ -106,9 +121,17 @@ async function redeliver(now: Millis, fx: SweepEffects): Promise<number> {
 }
 
 async function sweepRepository(
-  installation: number,
-  repository: Repository,
-  now: Millis,
+  {
+    installation,
+    repository,
+    namespaces,
+    now,
+  }: {
+    installation: number;
+    repository: Repository;
+    namespaces: ReadonlyMap<string, readonly NamespaceView[]>;
+    now: Millis;
+  },
   fx: SweepEffects,
 ): Promise<{ enqueued: number; stopped: boolean }> {
   const { id: repoId, name: repo } = repository;
@@ -139,13 +162,25 @@ async function sweepRepository(
       open: open.length,
     });
 
-  const looks: Target[] = [
+  const standing = new Set([...namespaces.values()].flat().map(({ uid }) => uid));
+  const homeless = [...previews.values()].filter(({ placements, phase }) =>
+    Object.entries(placements).some(([name, { uid }]) => namespaces.has(name) && !standing.has(uid) && phase !== "removing"),
+  );
+  const returned = known !== null && !known.active;
+  const looks = new Map<string, Target>();
+  for (const target of [
     ...behind.map(({ number }): Target => ({ kind: "preview", repoId, number })),
-    ...(stopped ? [] : leftover.map(({ target }) => target)),
-  ];
-  for (const target of looks) await look(target, { installation, repo, because }, fx);
+    ...(stopped ? [] : leftover.map(({ target: left }) => left)),
+    ...homeless.map(({ target: lost }) => lost),
+    // Nobody looked while the installation was suspended, and the event that it is back may be lost.
+    ...(returned ? targets : []),
+  ])
+    looks.set(targetId(target), target);
+  for (const target of looks.values()) await look(target, { installation, repo, because }, fx);
+  const text = await github.file(repo, CONFIG_PATH, repository.defaultBranch);
+  await tellPreviews({ repoId, installation, repo, text }, fx);
   const branches = await sweepBranch(github, { installation, repository, states }, now, fx);
-  return { enqueued: looks.length + branches, stopped };
+  return { enqueued: looks.size + branches, stopped };
 }
 
 /** Not heard of, or changed since it was last looked at. GitHub counts whole seconds, and our own comment is a change too: one look too many. */
@@ -191,41 +226,39 @@ async function sweepBranch(
 }
 
 /** Namespaces that carry our labels and that no record knows: a store that was lost, or a preview made by a dead attempt. */
-async function sweepNamespaces(now: Millis, fx: SweepEffects): Promise<number> {
+async function sweepNamespaces(
+  name: string,
+  namespaces: readonly NamespaceView[],
+  now: Millis,
+  fx: SweepEffects,
+): Promise<number> {
+  const orphans: { readonly target: Target; readonly meta: RepoMeta }[] = [];
+  for (const namespace of namespaces) {
+    const repoId = parseRepoId(Number(namespace.labels[LABEL.repositoryId]));
+    const number = Number(namespace.labels[LABEL.pullRequest]);
+    if (repoId === null || !Number.isSafeInteger(number) || number < 1 || namespace.deletedAt !== null) continue;
+    if (now - namespace.createdAt < GRACE_MS) continue;
+    const target: Target = { kind: "preview", repoId, number };
+    const { state } = await fx.store.load(target);
+    if (state?.placements[name]?.uid === namespace.uid) continue;
+    // Of a repository that nobody here has heard of: another installation's, in a cluster that both use.
+    const meta = await fx.store.repo(repoId);
+    if (meta !== null) orphans.push({ target, meta });
+  }
+  if (orphans.length > MOST_REMOVALS) {
+    const [first] = orphans;
+    fx.log.error("sweep stopped: too many namespaces are in no record", {
+      cluster: name,
+      count: orphans.length,
+      first: first ? targetId(first.target) : "",
+    });
+    return 0;
+  }
   let enqueued = 0;
-  for (const [name, cluster] of [...fx.clusters].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const orphans: Target[] = [];
-    for (const namespace of await cluster.ourNamespaces()) {
-      const repoId = parseRepoId(Number(namespace.labels[LABEL.repositoryId]));
-      const number = Number(namespace.labels[LABEL.pullRequest]);
-      if (repoId === null || !Number.isSafeInteger(number) || number < 1 || namespace.deletedAt !== null) continue;
-      if (now - namespace.createdAt < GRACE_MS) continue;
-      const target: Target = { kind: "preview", repoId, number };
-      const { state } = await fx.store.load(target);
-      if (state?.placements[name]?.uid !== namespace.uid) orphans.push(target);
-    }
-    if (orphans.length > MOST_REMOVALS) {
-      fx.log.error("sweep stopped: too many namespaces are in no record", {
-        cluster: name,
-        count: orphans.length,
-        first: orphans[0] ? targetId(orphans[0]) : "",
-      });
-      continue;
-    }
-    for (const target of orphans) {
-      const meta = await fx.store.repo(target.repoId);
-      if (meta === null) continue;
-      await look(
-        target,
-        {
-          installation: meta.installation,
-          repo: meta.name,
-          because: `a namespace of ${targetId(target)} is in no record`,
-        },
-        fx,
-      );
-      enqueued++;
-    }
+  for (const { target, meta } of orphans) {
+    const because = `a namespace of ${targetId(target)} is in no record`;
+    await look(target, { installation: meta.installation, repo: meta.name, because }, fx);
+    enqueued++;
   }
   return enqueued;
 }

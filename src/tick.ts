@@ -1,6 +1,6 @@
 import type { Queue } from "./adapters/queue.ts";
 import type { Clock } from "./clock.ts";
-import { parseMessage } from "./core/message-parse.ts";
+import { parseMessage, parseReport } from "./core/message-parse.ts";
 import { targetId, type Topic, topicId } from "./core/names.ts";
 
 /**
@@ -14,10 +14,10 @@ export async function forward(body: unknown, fx: { readonly queue: Queue; readon
     const { repository, tag, id } = image;
     const topic: Extract<Topic, { kind: "image" }> = { kind: "image", repository, tag };
     const message = { v: 1, ...topic, delivery: id, receivedAt: fx.clock.now(), because: "image pushed" } as const;
-    return fx.queue.send(message, topicId(topic), id);
+    return fx.queue.send(parseMessage(message), topicId(topic), id);
   }
-  const { kind, installation } = (body ?? {}) as { kind?: unknown; installation?: unknown };
-  if (kind === "report" && typeof installation === "number") return fx.queue.report(installation, 0);
+  const { kind } = (body ?? {}) as { kind?: unknown };
+  if (kind === "report") return fx.queue.report(parseReport(body), 0);
   const message = parseMessage(body);
   if (message.kind !== "tick") throw new Error(`a ${message.kind} message has no business on the tick queue`);
   await fx.queue.send(message, targetId(message.target), `tick/${targetId(message.target)}/${message.n}`);

@@ -75,7 +75,7 @@ function refusal(installationId: number, error: unknown): unknown {
     invalid: "an owner of the account has to accept the App's new permissions",
   }[error.problem.code as string];
   return new OutsideError(
-    { code: "forbidden", detail: [error.message, remedy].join(" — "), retryable: false },
+    { code: "forbidden", detail: [error.message, remedy].join(" — "), retryable: false, whole: "installation" },
     { cause: error },
   );
 }

@@ -5,6 +5,7 @@ import type { Credentials } from "./github-credentials.ts";
 import { boundedFetch, type Fetch } from "./github-fetch.ts";
 import { Field, MalformedReply } from "./github-field.ts";
 import { failureOf, outside } from "./github-problem.ts";
+import { pathSegment } from "./path-segment.ts";
 
 const TIMEOUT_MS = 10_000;
 /** No list that Proa reads is longer: more is a runaway, and half a list must not pass for the whole. */
@@ -96,6 +97,22 @@ export function createGitHubHttp(octokit: Octokit, credentials: Credentials, clo
   /** By URL and representation; the least recently used goes first. Values are what `read` made, not whole replies. */
   const kept = new Map<string, Kept>();
 
+  /** Octokit encodes what it fills in; what changes the path all the same, or cannot be encoded, is refused before it is sent. */
+  function addressed(route: string, parameters: Parameters) {
+    for (const [, name = ""] of route.matchAll(/\{(\w+)\}/g)) {
+      const value = parameters[name];
+      pathSegment(typeof value === "number" ? `${value}` : typeof value === "string" ? value : "");
+    }
+    for (const value of Object.values(parameters))
+      if (route.startsWith("GET ") && typeof value === "string" && !value.isWellFormed())
+        throw new OutsideError({
+          code: "invalid",
+          detail: `${route}: ${JSON.stringify(value)} is no text`,
+          retryable: false,
+        });
+    return octokit.request.endpoint(route, parameters);
+  }
+
   /** Once more with a fresh token after a 401: a refused request has done nothing. */
   async function ask(route: string, parameters: Parameters, etag: string | null): Promise<Reply> {
     for (let attempt = 1; ; attempt++) {
@@ -116,7 +133,7 @@ export function createGitHubHttp(octokit: Octokit, credentials: Credentials, clo
   }
 
   async function read<T>(route: string, parameters: Parameters, parse: (reply: Field) => T) {
-    const { method, url, headers } = octokit.request.endpoint(route, parameters);
+    const { method, url, headers } = addressed(route, parameters);
     const key = `${headers.accept ?? ""} ${url}`;
     const known = kept.get(key);
     const usable = known?.read === parse ? known : null;
@@ -174,7 +191,7 @@ export function createGitHubHttp(octokit: Octokit, credentials: Credentials, clo
     },
 
     async send(route, parameters, parse) {
-      const { method, url } = octokit.request.endpoint(route, parameters);
+      const { method, url } = addressed(route, parameters);
       const asked = `${method} ${url}`;
       let reply: Reply;
       try {
@@ -202,7 +219,7 @@ function parsed<T>(asked: string, data: unknown, parse: (reply: Field) => T, wri
 function nextPage(link: unknown, url: string): string | null {
   const next = typeof link === "string" ? /<([^<>]+)>;\s*rel="next"/.exec(link)?.[1] : undefined;
   if (next === undefined) return null;
-  if (new URL(next).origin === new URL(url).origin) return next;
+  if (URL.parse(next)?.origin === new URL(url).origin) return next;
   throw new OutsideError({
     code: "invalid",
     detail: `GET ${url}: the next page is at another origin, ${next}`,

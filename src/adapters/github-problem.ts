@@ -56,7 +56,12 @@ export function judgeFailure(request: string, writes: boolean, failure: Failure,
   switch (status) {
     case 401:
     case 403:
-      return { code: "forbidden", detail: `${detail}${neededPermissions(headers)}`, retryable: false };
+      return {
+        code: "forbidden",
+        detail: `${detail}${neededPermissions(headers)}`,
+        retryable: false,
+        ...(/installation has been suspended/i.test(message) ? { whole: "installation" } : {}),
+      };
     case 404:
     case 410:
       return { code: "not-found", detail, retryable: false };

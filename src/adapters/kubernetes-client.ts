@@ -1,5 +1,6 @@
-import type { DeploymentView, Workloads } from "../core/cluster.ts";
+import type { DeploymentView, NamespaceView, Workloads } from "../core/cluster.ts";
 import { LABEL, MANAGED_BY } from "../core/names.ts";
+import { OutsideError } from "../core/problem.ts";
 import { createCalls } from "./kubernetes-calls.ts";
 import { refusal, thrown } from "./kubernetes-errors.ts";
 import {
@@ -13,6 +14,7 @@ import {
 import type { Connection } from "./kubernetes-request.ts";
 import { createWrites } from "./kubernetes-writes.ts";
 import type { Kubernetes } from "./kubernetes.ts";
+import { pathSegment } from "./path-segment.ts";
 
 export interface KubernetesOptions extends Connection {
   /** The cluster's name in Proa's config. */
@@ -30,35 +32,51 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes {
   const managed = `${LABEL.managedBy}=${MANAGED_BY}`;
   const deployments = (values: readonly unknown[]): DeploymentView[] =>
     values.map((value) => parseDeployment(value, options.fieldManager));
+
+  async function byName(name: string): Promise<NamespaceView | null> {
+    const value = await read(`get namespaces ${name}`, `/api/v1/namespaces/${pathSegment(name)}`);
+    return value === null ? null : parseNamespace(value);
+  }
+
+  async function listed(namespace: string, names: readonly string[] | undefined): Promise<Workloads> {
+    const [apps, core] = [`/apis/apps/v1/${inNamespace(namespace)}`, `/api/v1/${inNamespace(namespace)}`];
+    const [found, replicaSets, pods] = await Promise.all([
+      pages(
+        `list deployments ${namespace}`,
+        `${apps}/deployments`,
+        names === undefined ? { labelSelector: managed } : {},
+      ),
+      pages(`list replicasets ${namespace}`, `${apps}/replicasets`),
+      pages(`list pods ${namespace}`, `${core}/pods`),
+    ]);
+    const wanted = deployments(found).filter((deployment) => names === undefined || names.includes(deployment.name));
+    return owned({ deployments: wanted, replicaSets: replicaSets.map(parseReplicaSet), pods: pods.map(parsePod) });
+  }
+
   return {
     cluster: options.cluster,
 
-    async namespace(name) {
-      const value = await read(`get namespaces ${name}`, `/api/v1/namespaces/${encodeURIComponent(name)}`);
-      return value === null ? null : parseNamespace(value);
-    },
+    namespace: byName,
 
     async ourNamespaces() {
       return (await pages("list namespaces", "/api/v1/namespaces", { labelSelector: managed })).map(parseNamespace);
     },
 
     async workloads(namespace, names) {
-      const [apps, core] = [`/apis/apps/v1/${inNamespace(namespace)}`, `/api/v1/${inNamespace(namespace)}`];
-      const [found, replicaSets, pods] = await Promise.all([
-        pages(
-          `list deployments ${namespace}`,
-          `${apps}/deployments`,
-          names === undefined ? { labelSelector: managed } : {},
-        ),
-        pages(`list replicasets ${namespace}`, `${apps}/replicasets`),
-        pages(`list pods ${namespace}`, `${core}/pods`),
-      ]);
-      const wanted = deployments(found).filter((deployment) => names === undefined || names.includes(deployment.name));
-      return owned({ deployments: wanted, replicaSets: replicaSets.map(parseReplicaSet), pods: pods.map(parsePod) });
+      try {
+        return await listed(namespace, names);
+      } catch (error) {
+        // A namespace that is deleted takes its bindings with it, and RBAC answers before anybody looks: what would be an empty list
+        // to others is refused to us.
+        if (!(error instanceof OutsideError) || error.problem.missing === undefined) throw error;
+        const place = await byName(namespace);
+        if (place !== null && place.deletedAt === null) throw error;
+        return { deployments: [], replicaSets: [], pods: [] };
+      }
     },
 
     async deployment(namespace, name) {
-      const path = `/apis/apps/v1/${inNamespace(namespace)}/deployments/${encodeURIComponent(name)}`;
+      const path = `/apis/apps/v1/${inNamespace(namespace)}/deployments/${pathSegment(name)}`;
       const value = await read(`get deployments ${namespace}/${name}`, path);
       return value === null ? null : parseDeployment(value, options.fieldManager);
     },
@@ -74,7 +92,7 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes {
     async logs(namespace, pod, container, { previous, lines }) {
       const reply = await calls.send({
         method: "GET",
-        path: `/api/v1/${inNamespace(namespace)}/pods/${encodeURIComponent(pod)}/log`,
+        path: `/api/v1/${inNamespace(namespace)}/pods/${pathSegment(pod)}/log`,
         query: { container, previous: String(previous), tailLines: String(lines), limitBytes: String(LOG_BYTES) },
       });
       if (reply.status === 200) return reply.text;
@@ -84,7 +102,7 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes {
     },
 
     async secret(namespace, name) {
-      const path = `/api/v1/${inNamespace(namespace)}/secrets/${encodeURIComponent(name)}`;
+      const path = `/api/v1/${inNamespace(namespace)}/secrets/${pathSegment(name)}`;
       const value = await read(`get secrets ${namespace}/${name}`, path);
       return value === null ? null : parseSecret(value);
     },
@@ -93,7 +111,7 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes {
   };
 }
 
-const inNamespace = (namespace: string): string => `namespaces/${encodeURIComponent(namespace)}`;
+const inNamespace = (namespace: string): string => `namespaces/${pathSegment(namespace)}`;
 
 /** ReplicaSets and Pods of other people's Deployments in the same namespace are none of our business. */
 function owned({ deployments, replicaSets, pods }: Workloads): Workloads {

@@ -1,4 +1,4 @@
-import { OutsideError, type Problem } from "../core/problem.ts";
+import { type MissingRight, OutsideError, type Problem } from "../core/problem.ts";
 import { parseStatus, type KubeStatus } from "./kubernetes-json.ts";
 import type { KubeReply } from "./kubernetes-request.ts";
 
@@ -78,10 +78,25 @@ function forbidden(detail: string, status: KubeStatus): Refusal {
   // Right after a namespace is made, its quota has not been counted yet: k8s.io/apiserver plugin/resourcequota.
   if (/status unknown for quota/.test(message))
     return { kind: "problem", problem: { code: "unavailable", detail, retryable: true } };
+  const missing = missingRight(message);
+  if (missing !== null) return { kind: "problem", problem: { code: "forbidden", detail, retryable: false, missing } };
   const admission =
     /exceeded quota|violates PodSecurity|denied (the )?request|must specify|(maximum|minimum) .* (usage|limit)|is forbidden: (?!User )/;
   if (admission.test(message)) return { kind: "refused", detail };
   return { kind: "problem", problem: { code: "forbidden", detail, retryable: false } };
+}
+
+/** The authorizer's two sentences: one for any request, one for binding a role whose rights one neither holds nor may bind. */
+function missingRight(message: string): MissingRight | null {
+  const denied =
+    /is forbidden: User ".*" cannot (\S+) resource "([^"]+)" in API group "([^"]*)" (?:in the namespace "([^"]+)"|at the cluster scope)/;
+  const [, verb, plural, group, namespace = null] = denied.exec(message) ?? [];
+  if (verb !== undefined && plural !== undefined)
+    return { verb, resource: group ? `${plural}.${group}` : plural, namespace };
+  // k8s.io/kubernetes/pkg/registry/rbac/validation/rule.go
+  return /is attempting to grant RBAC permissions not currently held/.test(message)
+    ? { verb: "bind", resource: "clusterroles.rbac.authorization.k8s.io", namespace: null }
+    : null;
 }
 
 function conflict(detail: string, status: KubeStatus): Refusal {

@@ -1,4 +1,3 @@
-import type { Millis } from "../core/names.ts";
 import { OutsideError, type Problem } from "../core/problem.ts";
 
 /** The API server's JSON, which is `unknown` until one of these functions has named it. */
@@ -16,8 +15,6 @@ export const list = (value: unknown): unknown[] => (Array.isArray(value) ? value
 export const text = (value: unknown, absent = ""): string =>
   typeof value === "string" && value !== "" ? value : absent;
 
-export const number = (value: unknown, absent: number): number => (typeof value === "number" ? value : absent);
-
 export const unreadable = (what: string, code: Problem["code"] = "unavailable"): OutsideError =>
   new OutsideError({ code, detail: `The cluster answered with ${what}.`, retryable: true });
 
@@ -27,17 +24,6 @@ function json(body: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-export function time(value: unknown): Millis | null {
-  const at = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(at) ? null : at;
-}
-
-export function texts(value: unknown): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(object(value)).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
-  );
 }
 
 export function parsePage(value: unknown): { items: unknown[]; next: string | null } {

@@ -10,11 +10,12 @@ import type {
   ProbeSpec,
   ReplicaSetView,
 } from "../core/cluster.ts";
-import { list, number, object, text, texts, time, unreadable, type Json } from "./kubernetes-json.ts";
+import { KubeField } from "./kubernetes-field.ts";
+import { unreadable } from "./kubernetes-json.ts";
 
 export function parseNamespace(value: unknown): NamespaceView {
   const meta = metadata(value, "Namespace");
-  const status = object(object(value)["status"]);
+  const status = meta.root.at("status");
   return {
     name: meta.name,
     uid: meta.uid,
@@ -23,100 +24,98 @@ export function parseNamespace(value: unknown): NamespaceView {
     annotations: meta.annotations,
     createdAt: meta.createdAt,
     deletedAt: meta.deletedAt,
-    phase: text(status["phase"], "Active"),
-    conditions: list(status["conditions"]).map(condition),
+    phase: status.at("phase").text("Active"),
+    conditions: status.at("conditions").list(condition),
   };
 }
 
 export function parseDeployment(value: unknown, fieldManager: string): DeploymentView {
   const meta = metadata(value, "Deployment");
-  const spec = object(object(value)["spec"]);
-  const status = object(object(value)["status"]);
-  const template = object(object(spec["template"])["spec"]);
+  const spec = meta.root.at("spec");
+  const status = meta.root.at("status");
+  const template = spec.at("template").at("spec");
   return {
     name: meta.name,
     namespace: meta.namespace,
     uid: meta.uid,
     resourceVersion: meta.resourceVersion,
-    generation: number(meta.raw["generation"], 0),
+    generation: meta.raw.at("generation").integer(0),
     labels: meta.labels,
     annotations: meta.annotations,
     createdAt: meta.createdAt,
-    paused: spec["paused"] === true,
-    replicas: number(spec["replicas"], 1),
-    strategy: text(object(spec["strategy"])["type"], "RollingUpdate"),
-    progressDeadlineSeconds:
-      typeof spec["progressDeadlineSeconds"] === "number" ? spec["progressDeadlineSeconds"] : null,
-    containers: list(template["containers"]).map(containerSpec),
-    initContainers: list(template["initContainers"]).map(containerSpec),
+    paused: spec.at("paused").flag(false),
+    replicas: spec.at("replicas").integer(1),
+    strategy: spec.at("strategy").at("type").text("RollingUpdate"),
+    progressDeadlineSeconds: spec.at("progressDeadlineSeconds").integer(null),
+    containers: template.at("containers").list(containerSpec),
+    initContainers: template.at("initContainers").list(containerSpec),
     status: {
-      observedGeneration: number(status["observedGeneration"], 0),
-      replicas: number(status["replicas"], 0),
-      updated: number(status["updatedReplicas"], 0),
-      ready: number(status["readyReplicas"], 0),
-      available: number(status["availableReplicas"], 0),
-      unavailable: number(status["unavailableReplicas"], 0),
-      conditions: list(status["conditions"]).map(condition),
+      observedGeneration: status.at("observedGeneration").integer(0),
+      replicas: status.at("replicas").integer(0),
+      updated: status.at("updatedReplicas").integer(0),
+      ready: status.at("readyReplicas").integer(0),
+      available: status.at("availableReplicas").integer(0),
+      unavailable: status.at("unavailableReplicas").integer(0),
+      conditions: status.at("conditions").list(condition),
     },
-    foreignManagers: foreignManagers(meta.raw["managedFields"], fieldManager),
+    foreignManagers: foreignManagers(meta.raw.at("managedFields"), fieldManager),
   };
 }
 
 export function parseReplicaSet(value: unknown): ReplicaSetView {
   const meta = metadata(value, "ReplicaSet");
-  const spec = object(object(value)["spec"]);
-  const status = object(object(value)["status"]);
-  const template = object(object(spec["template"])["spec"]);
+  const status = meta.root.at("status");
+  const template = meta.root.at("spec").at("template").at("spec");
   return {
     name: meta.name,
     uid: meta.uid,
     ownerUid: meta.ownerUid,
     revision: meta.annotations["deployment.kubernetes.io/revision"] ?? null,
     createdAt: meta.createdAt,
-    replicas: number(status["replicas"], 0),
-    ready: number(status["readyReplicas"], 0),
-    available: number(status["availableReplicas"], 0),
-    images: list(template["containers"]).map((container) => text(object(container)["image"])),
-    conditions: list(status["conditions"]).map(condition),
+    replicas: status.at("replicas").integer(0),
+    ready: status.at("readyReplicas").integer(0),
+    available: status.at("availableReplicas").integer(0),
+    images: template.at("containers").list((container) => container.at("image").text()),
+    conditions: status.at("conditions").list(condition),
   };
 }
 
 export function parsePod(value: unknown): PodView {
   const meta = metadata(value, "Pod");
-  const status = object(object(value)["status"]);
+  const status = meta.root.at("status");
   return {
     name: meta.name,
     uid: meta.uid,
     ownerUid: meta.ownerUid,
     createdAt: meta.createdAt,
     deletedAt: meta.deletedAt,
-    phase: text(status["phase"], "Unknown"),
-    reason: text(status["reason"]) || null,
-    message: text(status["message"]) || null,
-    node: text(object(object(value)["spec"])["nodeName"]) || null,
-    conditions: list(status["conditions"]).map(condition),
-    containers: list(status["containerStatuses"]).map(containerView),
-    initContainers: list(status["initContainerStatuses"]).map(containerView),
+    phase: status.at("phase").text("Unknown"),
+    reason: status.at("reason").text() || null,
+    message: status.at("message").text() || null,
+    node: meta.root.at("spec").at("nodeName").text() || null,
+    conditions: status.at("conditions").list(condition),
+    containers: status.at("containerStatuses").list(containerView),
+    initContainers: status.at("initContainerStatuses").list(containerView),
   };
 }
 
 export function parseEvent(value: unknown): EventView {
-  const event = object(value);
-  const about = object(event["involvedObject"]);
-  const series = object(event["series"]);
+  const event = new KubeField(value, "Event");
+  const about = event.at("involvedObject");
+  const series = event.at("series");
   return {
-    about: `${text(about["kind"])}/${text(about["name"])}`,
-    type: text(event["type"], "Normal"),
-    reason: text(event["reason"]),
-    message: text(event["message"]),
+    about: `${about.at("kind").text()}/${about.at("name").text()}`,
+    type: event.at("type").text("Normal"),
+    reason: event.at("reason").text(),
+    message: event.at("message").text(),
     // Newer reporters (events.k8s.io) leave count and lastTimestamp empty and count in `series`.
-    count: number(series["count"], number(event["count"], 1)),
+    count: series.at("count").integer(event.at("count").integer(1)),
     lastAt:
-      time(series["lastObservedTime"]) ??
-      time(event["lastTimestamp"]) ??
-      time(event["eventTime"]) ??
-      time(event["firstTimestamp"]) ??
-      time(object(event["metadata"])["creationTimestamp"]),
+      series.at("lastObservedTime").time() ??
+      event.at("lastTimestamp").time() ??
+      event.at("eventTime").time() ??
+      event.at("firstTimestamp").time() ??
+      event.at("metadata").at("creationTimestamp").time(),
   };
 }
 
@@ -126,7 +125,7 @@ export function parseSecret(value: unknown): {
   resourceVersion: string;
 } {
   const meta = metadata(value, "Secret");
-  return { labels: meta.labels, data: texts(object(value)["data"]), resourceVersion: meta.resourceVersion };
+  return { labels: meta.labels, data: meta.root.at("data").texts(), resourceVersion: meta.resourceVersion };
 }
 
 /** What every written object answers with, whatever its kind. */
@@ -140,123 +139,124 @@ export function parseWritten(value: unknown): {
   return {
     uid: meta.uid,
     // Kinds without a generation (Secret, Service, …) have nothing that a controller would have to catch up with.
-    generation: number(meta.raw["generation"], 0),
+    generation: meta.raw.at("generation").integer(0),
     resourceVersion: meta.resourceVersion,
-    observedGeneration: number(object(object(value)["status"])["observedGeneration"], 0),
+    observedGeneration: meta.root.at("status").at("observedGeneration").integer(0),
   };
 }
 
 function metadata(value: unknown, kind: string) {
-  const raw = object(object(value)["metadata"]);
-  const [name, uid] = [text(raw["name"]), text(raw["uid"])];
+  const root = new KubeField(typeof value === "object" ? value : null, kind);
+  const raw = root.at("metadata");
+  const [name, uid] = [raw.at("name").text(), raw.at("uid").text()];
   if (name === "" || uid === "") throw unreadable(`a ${kind} that has no name or uid`);
-  const owner = list(raw["ownerReferences"])
-    .map(object)
-    .find((reference) => reference["controller"] === true);
+  const owners = raw.at("ownerReferences").list((reference) => ({
+    controls: reference.at("controller").flag(false),
+    uid: reference.at("uid").text(),
+  }));
   return {
+    root,
     raw,
     name,
     uid,
-    namespace: text(raw["namespace"]),
-    resourceVersion: text(raw["resourceVersion"]),
-    labels: texts(raw["labels"]),
-    annotations: texts(raw["annotations"]),
-    createdAt: time(raw["creationTimestamp"]) ?? 0,
-    deletedAt: time(raw["deletionTimestamp"]),
-    ownerUid: text(owner?.["uid"]) || null,
+    namespace: raw.at("namespace").text(),
+    resourceVersion: raw.at("resourceVersion").text(),
+    labels: raw.at("labels").texts(),
+    annotations: raw.at("annotations").texts(),
+    createdAt: raw.at("creationTimestamp").time() ?? 0,
+    deletedAt: raw.at("deletionTimestamp").time(),
+    ownerUid: owners.find(({ controls }) => controls)?.uid || null,
   };
 }
 
-function condition(value: unknown): Condition {
-  const raw = object(value);
+function condition(raw: KubeField): Condition {
   return {
-    type: text(raw["type"]),
-    status: text(raw["status"], "Unknown"),
-    reason: text(raw["reason"]),
-    message: text(raw["message"]),
-    since: time(raw["lastTransitionTime"]),
-    updatedAt: time(raw["lastUpdateTime"]),
+    type: raw.at("type").text(),
+    status: raw.at("status").text("Unknown"),
+    reason: raw.at("reason").text(),
+    message: raw.at("message").text(),
+    since: raw.at("lastTransitionTime").time(),
+    updatedAt: raw.at("lastUpdateTime").time(),
   };
 }
 
-function containerSpec(value: unknown): ContainerSpec {
-  const raw = object(value);
-  const ports = list(raw["ports"]).map(object);
+function containerSpec(raw: KubeField): ContainerSpec {
+  const ports = raw.at("ports").list((port) => ({
+    name: port.at("name").text(),
+    number: port.at("containerPort").integer(0),
+  }));
   return {
-    name: text(raw["name"]),
-    image: text(raw["image"]),
-    readiness: probe(raw["readinessProbe"], ports),
-    liveness: probe(raw["livenessProbe"], ports),
-    startup: probe(raw["startupProbe"], ports),
-    ports: ports.map((port) => number(port["containerPort"], 0)),
+    name: raw.at("name").text(),
+    image: raw.at("image").text(),
+    readiness: probe(raw.at("readinessProbe"), ports),
+    liveness: probe(raw.at("livenessProbe"), ports),
+    startup: probe(raw.at("startupProbe"), ports),
+    ports: ports.map(({ number }) => number),
   };
 }
 
-function probe(value: unknown, ports: readonly Json[]): ProbeSpec | null {
-  const raw = object(value);
-  const [http, tcp, exec, grpc] = [
-    object(raw["httpGet"]),
-    object(raw["tcpSocket"]),
-    object(raw["exec"]),
-    object(raw["grpc"]),
-  ];
-  if (raw["httpGet"] !== undefined)
-    return { kind: "http", target: `:${portOf(http["port"], ports)}${text(http["path"], "/")}` };
-  if (raw["tcpSocket"] !== undefined) return { kind: "tcp", target: `:${portOf(tcp["port"], ports)}` };
-  if (raw["exec"] !== undefined) return { kind: "exec", target: list(exec["command"]).map(String).join(" ") };
-  if (raw["grpc"] !== undefined) return { kind: "grpc", target: `:${portOf(grpc["port"], ports)}` };
-  return null;
+type Ports = readonly { readonly name: string; readonly number: number }[];
+
+function probe(raw: KubeField, ports: Ports): ProbeSpec | null {
+  const [http, tcp, exec, grpc] = [raw.at("httpGet"), raw.at("tcpSocket"), raw.at("exec"), raw.at("grpc")];
+  if (!http.isAbsent) return { kind: "http", target: `:${portOf(http.at("port"), ports)}${http.at("path").text("/")}` };
+  if (!tcp.isAbsent) return { kind: "tcp", target: `:${portOf(tcp.at("port"), ports)}` };
+  if (!exec.isAbsent) {
+    const words = exec.at("command").list((word) => word.text());
+    return { kind: "exec", target: words.join(" ") };
+  }
+  return grpc.isAbsent ? null : { kind: "grpc", target: `:${portOf(grpc.at("port"), ports)}` };
 }
 
 /** A probe may name its port; people look for the number. */
-function portOf(port: unknown, ports: readonly Json[]): string {
-  const named = ports.find((candidate) => candidate["name"] === port)?.["containerPort"];
-  return String(named ?? port);
+function portOf(port: KubeField, ports: Ports): string {
+  if (typeof port.value !== "string") return `${port.integer(0)}`;
+  return `${ports.find(({ name }) => name === port.value)?.number ?? port.value}`;
 }
 
-function containerView(value: unknown): ContainerView {
-  const raw = object(value);
+function containerView(raw: KubeField): ContainerView {
   return {
-    name: text(raw["name"]),
-    image: text(raw["image"]),
-    ready: raw["ready"] === true,
-    started: typeof raw["started"] === "boolean" ? raw["started"] : null,
-    restarts: number(raw["restartCount"], 0),
-    state: containerState(raw["state"]),
-    last: containerState(raw["lastState"]),
+    name: raw.at("name").text(),
+    image: raw.at("image").text(),
+    ready: raw.at("ready").flag(false),
+    started: raw.at("started").flag(null),
+    restarts: raw.at("restartCount").integer(0),
+    state: containerState(raw.at("state")),
+    last: containerState(raw.at("lastState")),
   };
 }
 
-function containerState(value: unknown): ContainerState {
-  const raw = object(value);
-  const [waiting, running, ended] = [object(raw["waiting"]), object(raw["running"]), object(raw["terminated"])];
-  if (raw["waiting"] !== undefined)
-    return { kind: "waiting", reason: text(waiting["reason"]), message: text(waiting["message"]) };
-  if (raw["running"] !== undefined) return { kind: "running", since: time(running["startedAt"]) };
-  if (raw["terminated"] === undefined) return { kind: "unknown" };
+function containerState(raw: KubeField): ContainerState {
+  const [waiting, running, ended] = [raw.at("waiting"), raw.at("running"), raw.at("terminated")];
+  if (!waiting.isAbsent)
+    return { kind: "waiting", reason: waiting.at("reason").text(), message: waiting.at("message").text() };
+  if (!running.isAbsent) return { kind: "running", since: running.at("startedAt").time() };
+  if (ended.isAbsent) return { kind: "unknown" };
   return {
     kind: "terminated",
-    exitCode: number(ended["exitCode"], 0),
-    signal: typeof ended["signal"] === "number" ? ended["signal"] : null,
-    reason: text(ended["reason"]),
-    message: text(ended["message"]),
-    finishedAt: time(ended["finishedAt"]),
+    exitCode: ended.at("exitCode").integer(0),
+    signal: ended.at("signal").integer(null),
+    reason: ended.at("reason").text(),
+    message: ended.at("message").text(),
+    finishedAt: ended.at("finishedAt").time(),
   };
 }
 
 /** Who else owns the image or the replicas: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management */
-function foreignManagers(managedFields: unknown, ours: string): string[] {
-  const names = list(managedFields)
-    .map(object)
-    .filter((entry) => ownsRollout(object(entry["fieldsV1"])))
-    .map((entry) => text(entry["manager"]))
+function foreignManagers(managedFields: KubeField, ours: string): string[] {
+  const names = managedFields
+    .list((entry) => ({ name: entry.at("manager").text(), owns: ownsRollout(entry.at("fieldsV1").at("f:spec")) }))
+    .filter(({ owns }) => owns)
+    .map(({ name }) => name)
     // The HPA scales as kube-controller-manager: an autoscaler is no drift.
     .filter((manager) => manager !== ours && manager !== "" && !manager.startsWith("kube-controller-manager"));
   return [...new Set(names)].sort();
 }
 
-function ownsRollout(fields: Json): boolean {
-  const spec = object(fields["f:spec"]);
-  const containers = object(object(object(spec["f:template"])["f:spec"])["f:containers"]);
-  return "f:replicas" in spec || Object.values(containers).some((container) => "f:image" in object(container));
+function ownsRollout(spec: KubeField): boolean {
+  const containers = spec.at("f:template").at("f:spec").at("f:containers");
+  return (
+    !spec.at("f:replicas").isAbsent ||
+    Object.keys(containers.object()).some((key) => !containers.at(key).at("f:image").isAbsent)
+  );
 }

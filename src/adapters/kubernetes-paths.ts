@@ -1,3 +1,5 @@
+import { pathSegment } from "./path-segment.ts";
+
 /** Where a kind lives in the API: its plural, and whether objects of it belong to a namespace. */
 export interface Resource {
   readonly plural: string;
@@ -37,8 +39,8 @@ export function collectionPath(object: ObjectName, resource: Resource): string {
   const { name, namespace } = object.metadata;
   if (!resource.namespaced) return `${groupPath(object.apiVersion)}/${resource.plural}`;
   if (namespace === undefined) throw new Error(`${resource.plural}/${name} names no namespace`);
-  return `${groupPath(object.apiVersion)}/namespaces/${encodeURIComponent(namespace)}/${resource.plural}`;
+  return `${groupPath(object.apiVersion)}/namespaces/${pathSegment(namespace)}/${resource.plural}`;
 }
 
 export const objectPath = (object: ObjectName, resource: Resource): string =>
-  `${collectionPath(object, resource)}/${encodeURIComponent(object.metadata.name)}`;
+  `${collectionPath(object, resource)}/${pathSegment(object.metadata.name)}`;

@@ -1,14 +1,15 @@
 import type { KubeObject } from "../core/manifests.ts";
-import { ANNOTATION } from "../core/names.ts";
+import { OutsideError } from "../core/problem.ts";
 import type { Calls } from "./kubernetes-calls.ts";
 import { thrown, type Refusal } from "./kubernetes-errors.ts";
+import { annotationPath, type Operation, preconditions, replaceImage } from "./kubernetes-image-patch.ts";
 import { adoptOwnFields } from "./kubernetes-ownership.ts";
 import { object } from "./kubernetes-json.ts";
 import { parseWritten } from "./kubernetes-parse.ts";
 import type { ApplyResult, ImagePatch, Kubernetes } from "./kubernetes.ts";
+import { pathSegment } from "./path-segment.ts";
 
 type Writes = Pick<Kubernetes, "create" | "apply" | "patchImage" | "deleteNamespace" | "remove">;
-type Operation = { readonly op: "test" | "add" | "replace"; readonly path: string; readonly value: unknown };
 
 const JSON_PATCH = "application/json-patch+json";
 
@@ -24,7 +25,7 @@ export function createWrites({ read, write, paths }: Calls, fieldManager: string
       const result = await write(`create ${what}`, { method: "POST", path: collection, query, body });
       if (result.kind === "exists") return { kind: "exists" };
       if (result.kind !== "done") throw thrown(result);
-      const { uid, generation } = parseWritten(result.value);
+      const { uid, generation } = readBack(result.value);
       return { kind: "created", uid, generation };
     },
 
@@ -45,7 +46,7 @@ export function createWrites({ read, write, paths }: Calls, fieldManager: string
           { op: "replace", path: "/metadata/managedFields", value: managedFields },
         ]);
         if (adopted.kind !== "done") return failed(adopted);
-        if (resourceVersion !== undefined) resourceVersion = parseWritten(adopted.value).resourceVersion;
+        if (resourceVersion !== undefined) resourceVersion = readBack(adopted.value).resourceVersion;
       }
       const uid = precondition?.uid;
       const metadata = { ...target.metadata, ...(uid === undefined ? {} : { uid, resourceVersion }) };
@@ -87,7 +88,7 @@ export function createWrites({ read, write, paths }: Calls, fieldManager: string
     },
 
     async deleteNamespace(name, uid) {
-      return remove(`namespaces ${name}`, `/api/v1/namespaces/${encodeURIComponent(name)}`, uid);
+      return remove(`namespaces ${name}`, `/api/v1/namespaces/${pathSegment(name)}`, uid);
     },
 
     async remove(target, uid) {
@@ -113,31 +114,6 @@ const deploymentOf = ({ namespace, deployment: name }: ImagePatch): KubeObject =
   metadata: { name, namespace },
 });
 
-/** Uid, owner and revision say who wrote last; name and image say that the container at this place is still the one that was read. */
-function preconditions(wanted: ImagePatch): Operation[] {
-  const { uid, target, revision, container, from } = wanted;
-  const test = (path: string, value: unknown): Operation => ({ op: "test", path, value });
-  return [
-    test("/metadata/uid", uid),
-    ...(target === null ? [] : [test(annotationPath(ANNOTATION.target), target)]),
-    ...(revision === null ? [] : [test(annotationPath(ANNOTATION.revision), String(revision))]),
-    test(`${containerPath(wanted)}/name`, container),
-    test(`${containerPath(wanted)}/image`, from),
-  ];
-}
-
-const containerPath = ({ containerIndex }: ImagePatch): string => `/spec/template/spec/containers/${containerIndex}`;
-
-const replaceImage = (wanted: ImagePatch): Operation => ({
-  op: "replace",
-  path: `${containerPath(wanted)}/image`,
-  value: wanted.image,
-});
-
-/** JSON Pointer writes `~` as `~0` and `/` as `~1`: https://www.rfc-editor.org/rfc/rfc6901#section-3 */
-const annotationPath = (key: string): string =>
-  `/metadata/annotations/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-
 /** The resourceVersion of an object that has no annotations at all; null: it has some, or is gone. */
 async function withoutAnnotations(read: Calls["read"], what: string, path: string): Promise<string | null> {
   const live = await read(`get ${what}`, path);
@@ -145,8 +121,18 @@ async function withoutAnnotations(read: Calls["read"], what: string, path: strin
   return parseWritten(live).resourceVersion;
 }
 
+/** What was written is written, whether or not the answer can be read. */
+function readBack(value: unknown): ReturnType<typeof parseWritten> {
+  try {
+    return parseWritten(value);
+  } catch (error) {
+    if (!(error instanceof OutsideError)) throw error;
+    throw new OutsideError({ ...error.problem, code: "unknown-result" }, { cause: error });
+  }
+}
+
 function applied(value: unknown, changed: boolean): ApplyResult {
-  const { uid, generation, resourceVersion } = parseWritten(value);
+  const { uid, generation, resourceVersion } = readBack(value);
   return { kind: "applied", uid, generation, resourceVersion, changed };
 }
 
@@ -155,7 +141,7 @@ function differs(before: unknown, after: unknown): boolean {
   if (before === null) return true;
   const [one, other] = [object(before)["spec"], object(after)["spec"]];
   if (one !== undefined || other !== undefined) return JSON.stringify(one) !== JSON.stringify(other);
-  return parseWritten(before).resourceVersion !== parseWritten(after).resourceVersion;
+  return parseWritten(before).resourceVersion !== readBack(after).resourceVersion;
 }
 
 function failed(refused: Exclude<Refusal, { kind: "problem" }>): ApplyResult {

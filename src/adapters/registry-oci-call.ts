@@ -74,9 +74,11 @@ export function createRegistryCaller(settings: OciSettings) {
       const answer = await once(at, init);
       const location = answer.headers.get("location");
       if (answer.status < 300 || answer.status >= 400 || location === null) return answer;
-      const next = new URL(location, at);
-      if (next.origin !== at.origin) {
-        throw invalid(`${at.host} redirects to ${next.host}: if that is the registry you mean, name the image by it`);
+      const next = URL.parse(location, at.href);
+      if (next?.origin !== at.origin) {
+        throw invalid(
+          `${at.host} redirects to ${next?.host ?? "no address"}: if that is the registry you mean, name the image by it`,
+        );
       }
       at = next;
     }

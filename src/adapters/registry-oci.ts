@@ -47,11 +47,16 @@ function childrenOf(index: Buffer, what: string): Digest[] {
   const body = parseObject(index);
   const manifests = "manifests" in body ? body.manifests : null;
   if (!Array.isArray(manifests)) throw malformed(`the index of ${what} lists no manifests`);
+  if (manifests.length > MAX_CHILDREN)
+    throw malformed(`the index of ${what} lists ${manifests.length} manifests, more than ${MAX_CHILDREN}`);
   return manifests.map((entry: unknown) => {
     const digest = parseDigest(typeof entry === "object" && entry !== null && "digest" in entry ? entry.digest : null);
     if (digest === null) throw malformed(`the index of ${what} lists a manifest without a sha256 digest`);
     return digest;
   });
 }
+
+/** More platforms and attestations than any image has: each is asked for, and whoever may push an index writes its length. */
+const MAX_CHILDREN = 100;
 
 const malformed = (detail: string): OutsideError => new OutsideError({ code: "invalid", detail, retryable: false });

@@ -15,6 +15,7 @@ import type { Item, Table, Write } from "./table.ts";
 /** The index of targets that asked to be looked at; the overdue sweep reads it. */
 const TARGETS_DUE = "targets";
 export const outboxIndex = (installation: number): string => `outbox/${installation}`;
+export const repoMetaKey = (repoId: RepoId) => ({ pk: "repos", sk: `${repoId}` });
 
 export interface KnownTarget {
   readonly state: TargetState | null;
@@ -143,13 +144,10 @@ export function createStore(table: Table): Store {
     digest: async (repoId, image, tag) =>
       ((await table.get(repoKey(repoId, `digest/${image}/${tag}`)))?.value as Digest | undefined) ?? null,
 
-    repo: async (repoId) =>
-      ((await table.get({ pk: "repos", sk: `${repoId}` }))?.value as RepoMeta | undefined) ?? null,
+    repo: async (repoId) => ((await table.get(repoMetaKey(repoId)))?.value as RepoMeta | undefined) ?? null,
     repos: async () => values<RepoMeta>(await table.query("repos")),
     putRepo: async (meta) => {
-      await table.write([
-        { kind: "put", key: { pk: "repos", sk: `${meta.id}` }, value: meta, when: { kind: "always" } },
-      ]);
+      await table.write([{ kind: "put", key: repoMetaKey(meta.id), value: meta, when: { kind: "always" } }]);
     },
 
     lease: async (name, now, forMs) => {
@@ -217,7 +215,7 @@ function writesOf({ known, next, surfaces, release, applied, holds, slots, waiti
   for (const { surface, notBefore } of surfaces) {
     const due = { index: outboxIndex(next.installation), at: notBefore };
     writes.push({
-      ...put({ pk: outboxIndex(next.installation), sk: `want/${surface.key}` }, { repo: next.repo, surface }),
+      ...put({ pk: outboxIndex(next.installation), sk: `want/${surface.key}` }, { repo: next.repo, repoId, surface }),
       due,
     } as Write);
   }

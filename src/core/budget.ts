@@ -25,14 +25,14 @@ export function refreshed(budget: WriteBudget | null, now: Millis): WriteBudget 
   return { minute: window(budget?.minute, PER_MINUTE, 60_000), hour: window(budget?.hour, PER_HOUR, 3_600_000) };
 }
 
-/** One write fewer; null: none is left. */
-export function spend({ minute, hour }: WriteBudget): WriteBudget | null {
-  if (minute.left <= 0 || hour.left <= 0) return null;
-  return { minute: { ...minute, left: minute.left - 1 }, hour: { ...hour, left: hour.left - 1 } };
+/** So many writes fewer; null: not as many are left. */
+export function spend({ minute, hour }: WriteBudget, requests = 1): WriteBudget | null {
+  if (minute.left < requests || hour.left < requests) return null;
+  return { minute: { ...minute, left: minute.left - requests }, hour: { ...hour, left: hour.left - requests } };
 }
 
-/** How long until a write is possible again. */
-export function waitMs({ minute, hour }: WriteBudget, now: Millis): Millis {
-  if (hour.left <= 0) return Math.max(0, hour.at + 3_600_000 - now);
-  return minute.left <= 0 ? Math.max(0, minute.at + 60_000 - now) : 0;
+/** How long until as many writes are possible again. */
+export function waitMs({ minute, hour }: WriteBudget, now: Millis, requests = 1): Millis {
+  if (hour.left < requests) return Math.max(0, hour.at + 3_600_000 - now);
+  return minute.left < requests ? Math.max(0, minute.at + 60_000 - now) : 0;
 }

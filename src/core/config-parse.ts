@@ -15,11 +15,21 @@ export type ParsedConfig = { readonly config: RepoConfig } | { readonly problems
  */
 export function parseConfig(text: string, defaultBranch: string): ParsedConfig {
   const yaml = readYaml(text);
-  if ("problems" in yaml) return yaml;
+  if ("problems" in yaml) return { problems: listed(yaml.problems) };
   const problems: ConfigProblem[] = [];
   const config = readRoot(yaml.root, { path: "", problems }, defaultBranch);
   // Stable, so two mistakes on one line stay in the order they were found.
-  return problems.length > 0 ? { problems: problems.toSorted((a, b) => a.line - b.line) } : { config };
+  return problems.length > 0 ? { problems: listed(problems.toSorted((a, b) => a.line - b.line)) } : { config };
+}
+
+/** One request to GitHub shows so many annotations, and they stand in the target's record: a file cannot make either grow. */
+const MAX_PROBLEMS = 50;
+
+function listed(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  const next = problems[MAX_PROBLEMS - 1];
+  if (problems.length <= MAX_PROBLEMS || next === undefined) return problems;
+  const message = `${problems.length - MAX_PROBLEMS + 1} more mistakes are not listed`;
+  return [...problems.slice(0, MAX_PROBLEMS - 1), { line: next.line, message, remedy: "mend those above first" }];
 }
 
 function readRoot(node: Node, at: Place, defaultBranch: string): RepoConfig {

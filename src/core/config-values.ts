@@ -178,12 +178,18 @@ export const previewHost: Read<string> = text({
     if (pattern.includes("://") || pattern.includes("/")) return "write the name only, without scheme and path";
     const [unknown] = pattern.match(/\{(?!(?:n|repo|owner|domain)\})[^}]*\}?/) ?? [];
     if (unknown !== undefined) return "use only the placeholders `{n}`, `{repo}`, `{owner}` and `{domain}`";
+    if (!pattern.endsWith(".{domain}"))
+      return "end it with `.{domain}`: previews live below this installation's domain";
     return (
       labelTooLong(pattern.replaceAll(/\{\w+\}/g, "x")) ??
       "use lower-case letters, digits, `-` and `.` around the placeholders"
     );
   },
-  accepts: (pattern) => pattern.includes("{n}") && isHost(pattern.replaceAll(/\{(?:n|repo|owner|domain)\}/g, "x")),
+  // Whoever can push any branch can have it as a base: without this, a preview could take the host of somebody's production.
+  accepts: (pattern) =>
+    pattern.includes("{n}") &&
+    pattern.endsWith(".{domain}") &&
+    isHost(pattern.replaceAll(/\{(?:n|repo|owner|domain)\}/g, "x")),
 });
 
 function isHost(name: string): boolean {

@@ -18,6 +18,10 @@ export interface Entry {
 
 /** More than any real file needs; what is larger is not a configuration and costs parse time. */
 const MAX_CHARACTERS = 65_536;
+/** Keys of one map or items of one list: whoever looks at each of them beside each other stays quick. */
+const MAX_ENTRIES = 300;
+/** Twice what any part of the file needs; what reads it calls itself once per level. */
+const MAX_DEPTH = 10;
 
 /** YAML's syntax only: one document, plain data, every key once. What the keys mean is not looked at. */
 export function readYaml(text: string): { readonly root: Node } | { readonly problems: readonly ConfigProblem[] } {
@@ -48,13 +52,14 @@ export function readYaml(text: string): { readonly root: Node } | { readonly pro
   if (document === undefined || document.contents === null) return { root: { kind: "nothing", line: 1 } };
 
   const problems: ConfigProblem[] = [];
-  const root = convert(document.contents, { line: 1, lineAt, problems });
+  const root = convert(document.contents, { line: 1, depth: 1, lineAt, problems });
   return problems.length > 0 ? { problems } : { root };
 }
 
 interface Conversion {
   /** Line of what contains the node, for a value that is not written at all. */
   readonly line: number;
+  readonly depth: number;
   readonly lineAt: (offset: number) => number;
   readonly problems: ConfigProblem[];
 }
@@ -72,6 +77,8 @@ function convert(node: unknown, into: Conversion): Node {
   }
   if (isMap(node)) {
     const line = node.range ? lineAt(node.range[0]) : into.line;
+    if (isTooLarge(node.items, line, into)) return { kind: "nothing", line };
+    const within = { ...into, depth: into.depth + 1 };
     const entries: Entry[] = [];
     for (const { key, value } of node.items) {
       const entry = convertKey(key, { ...into, line });
@@ -84,13 +91,15 @@ function convert(node: unknown, into: Conversion): Node {
           remedy: "keep one of the two",
         });
       }
-      entries.push({ ...entry, value: convert(value, { ...into, line: entry.line }) });
+      entries.push({ ...entry, value: convert(value, { ...within, line: entry.line }) });
     }
     return { kind: "map", line, entries };
   }
   if (isSeq(node)) {
     const line = node.range ? lineAt(node.range[0]) : into.line;
-    return { kind: "list", line, items: node.items.map((item) => convert(item, { ...into, line })) };
+    if (isTooLarge(node.items, line, into)) return { kind: "nothing", line };
+    const within = { ...into, line, depth: into.depth + 1 };
+    return { kind: "list", line, items: node.items.map((item) => convert(item, within)) };
   }
   if (!isScalar(node)) return { kind: "nothing", line: into.line };
   const line = node.range ? lineAt(node.range[0]) : into.line;
@@ -101,6 +110,17 @@ function convert(node: unknown, into: Conversion): Node {
   }
   // A key without a value has no position of its own worth showing.
   return { kind: "nothing", line: into.line };
+}
+
+/** Reported where it begins; what is in it is then not looked at. */
+function isTooLarge(items: readonly unknown[], line: number, { depth, problems }: Conversion): boolean {
+  if (depth > MAX_DEPTH) {
+    problems.push({ line, message: `this is nested more than ${MAX_DEPTH} levels deep`, remedy: "nest less deeply" });
+  } else if (items.length > MAX_ENTRIES) {
+    const message = `this has ${items.length} entries`;
+    problems.push({ line, message, remedy: `keep it to ${MAX_ENTRIES}` });
+  } else return false;
+  return true;
 }
 
 function convertKey(key: unknown, into: Conversion): { key: string; line: number } | null {

@@ -1,5 +1,6 @@
 import { answer, type DeployPlan, type PendingCommand, permits } from "./decision.ts";
 import type { EnvironmentSeen } from "./environment-seen.ts";
+import type { Command } from "./message.ts";
 import { type Sha, short } from "./names.ts";
 import type { CommandAnswer, Hold, LiveRelease, Release, TargetState } from "./state.ts";
 
@@ -44,6 +45,10 @@ function applyOne(seen: EnvironmentSeen, ordered: Ordered, pending: PendingComma
       ...ordered,
       ...say(false, `@${login} needs ${needs} permission on ${seen.state.repo} (has ${permission})`),
     };
+  }
+  if (command.source.kind === "button" && isPast(command.verb, command.source.sha, ordered)) {
+    const text = `the button was for ${short(command.source.sha)}, which is past: for what is here now write \`/${command.verb} <environment>\``;
+    return { ...ordered, ...say(false, text) };
   }
   switch (command.verb) {
     case "deploy":
@@ -90,6 +95,23 @@ function applyOne(seen: EnvironmentSeen, ordered: Ordered, pending: PendingComma
         ...accepted,
       };
     }
+  }
+}
+
+/**
+ * A button stays on its check run for ever, and a signed press of it can be sent again under another delivery's id: it counts as
+ * long as the commit it stands on is what it was about. An approval is held against the release that waits for one.
+ */
+function isPast(verb: Command["verb"], sha: Sha, { state, holds }: Ordered): boolean {
+  switch (verb) {
+    case "deploy":
+      return state.failed?.sha !== sha;
+    case "release-hold":
+      return state.failed?.sha !== sha && !holds.some((hold) => hold.sha === sha);
+    case "rollback":
+      return state.live?.sha !== sha && unproven(state) !== sha;
+    case "approve":
+      return false;
   }
 }
 

@@ -87,6 +87,12 @@ export const aTime: Kind<Millis> = {
   },
 };
 
+/** As on the queue: the ref without `refs/heads/`. */
+export const aBranch: Kind<string> = {
+  wanted: "a branch's name",
+  parse: (value) => (typeof value === "string" && aRef.parse(`refs/heads/${value}`) !== null ? value : null),
+};
+
 function matching(pattern: RegExp): (value: unknown) => string | null {
   return (value) => (typeof value === "string" && pattern.test(value) ? value : null);
 }

@@ -49,6 +49,10 @@ export function previewNamespace({ templates, target, namespace }: PreviewPlace)
   });
 }
 
+/** What lets Proa put anything at all into the namespace: the rest of its rights ends with the namespaces themselves. */
+export const previewAccess = ({ templates, namespace }: Pick<PreviewPlace, "templates" | "namespace">): KubeObject =>
+  renderObject(templates["role-binding"], { namespace });
+
 /** What goes into a preview's namespace before anything runs there. The order is the order of creation: the fences first. */
 export function renderPreviewBase({
   templates,

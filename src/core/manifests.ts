@@ -22,6 +22,7 @@ export const TEMPLATE_NAMES = [
   "limit-range",
   "network-policy",
   "service-account",
+  "role-binding",
   "deployment",
   "service",
   "ingress",

@@ -234,8 +234,10 @@ function standing({ state, namespace }: PreviewSeen): Pick<TargetState, "placeme
 }
 
 /** Shared with environments: the wanted commit, if its status is still pending, beside those before it. A commit that is wanted no more gets a terminal state as well. */
-export function unended({ wanted, live, failed, phase, open }: TargetState, most: number): Sha[] {
-  if (wanted === null || live?.sha === wanted.sha || failed?.sha === wanted.sha) return [...open];
+export function unended({ wanted, live, failed, rollout, phase, open }: TargetState, most: number): Sha[] {
+  // While something rolls, back or forth, the commit's status says so, whatever it had come to before.
+  const ended = rollout === null && (live?.sha === wanted?.sha || failed?.sha === wanted?.sha);
+  if (wanted === null || ended) return [...open];
   return phase === "blocked" || phase === "idle" ? [...open] : [...new Set([...open, wanted.sha])].slice(-most);
 }
 

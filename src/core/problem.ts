@@ -13,6 +13,17 @@ export interface Problem {
   readonly retryable: boolean;
   /** How long the other side asked us to wait. */
   readonly retryAfterMs?: number;
+  /** It stands in the way of everything in this installation, not of this call alone: it is suspended, or gone. */
+  readonly whole?: "installation";
+  /** What only a person can change, however often it is tried. */
+  readonly missing?: MissingRight;
+}
+
+/** A right that the cluster does not give us: `create` on `deployments.apps`, in a namespace or (null) in the whole cluster. */
+export interface MissingRight {
+  readonly verb: string;
+  readonly resource: string;
+  readonly namespace: string | null;
 }
 
 /** Thrown by adapters for every failed outside call, so the walk can tell what may be repeated. */

@@ -89,7 +89,7 @@ describe("signing in", () => {
   test("an installation that is gone is a refusal, not the absence of what was asked for", async () => {
     server.on("POST /app/installations/5/access_tokens", { status: 404, body: { message: "Not Found" } });
     const problem = await problemOf(server.app().installation(5).pullRequest(shop, 7));
-    expect(problem).toMatchObject({ code: "forbidden", retryable: false });
+    expect(problem).toMatchObject({ code: "forbidden", retryable: false, whole: "installation" });
     expect(problem.detail).toContain("the App has no installation 5");
   });
 });

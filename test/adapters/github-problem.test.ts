@@ -13,6 +13,11 @@ describe("what an answer means", () => {
     ["a missing thing", answer(404), { code: "not-found", retryable: false }],
     ["a thing that is gone", answer(410), { code: "not-found", retryable: false }],
     ["no right", answer(403, {}, "Resource not accessible by integration"), { code: "forbidden", retryable: false }],
+    [
+      "a suspended installation",
+      answer(403, {}, "This installation has been suspended"),
+      { code: "forbidden", retryable: false, whole: "installation" },
+    ],
     ["a conflict", answer(409), { code: "conflict", retryable: false }],
     ["wrong input", answer(422), { code: "invalid", retryable: false }],
     ["a call the server does not know", answer(501), { code: "invalid", retryable: false }],

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createOutbox, type Have, type Outbox, type Want } from "../../src/adapters/outbox.ts";
+import { createOutbox, type Have, type Outbox, Overtaken, type Want } from "../../src/adapters/outbox.ts";
 import { createStore, type KnownTarget, type Save, type Store } from "../../src/adapters/store.ts";
 import type { Table } from "../../src/adapters/table.ts";
 import type { Command } from "../../src/core/message.ts";
@@ -232,6 +232,16 @@ export function describeStore(name: string, open: () => Promise<{ table: Table; 
         expect(await only()).toMatchObject({ surface: status("second") });
       });
 
+      test("has a place written again that a late reporter has painted over", async () => {
+        await want(status("first"));
+        const late = await only();
+        await want(status("second"));
+        await outbox.done(await only());
+        expect(await due()).toEqual([]);
+        await outbox.done(late);
+        expect(await only()).toMatchObject({ surface: status("second") });
+      });
+
       test("does not put off what was changed while it was failing", async () => {
         await want(status("first"));
         const failing = await only();
@@ -258,9 +268,14 @@ export function describeStore(name: string, open: () => Promise<{ table: Table; 
 
       test("remembers what a place shows, beside what it should show", async () => {
         await want(status("x"));
-        expect(await outbox.have(3, "status/x")).toBeNull();
-        await outbox.putHave(3, "status/x", have);
-        expect(await outbox.have(3, "status/x")).toEqual(have);
+        const place = await outbox.place(3, "status/x");
+        expect(place.have).toBeNull();
+        await place.save(have);
+        const again = await outbox.place(3, "status/x");
+        expect(again.have).toEqual(have);
+        await again.save({ ...have, recreated: 1 });
+        await expect(place.save(have), "by who was held up meanwhile").rejects.toThrow(Overtaken);
+        expect((await outbox.place(3, "status/x")).have).toEqual({ ...have, recreated: 1 });
         expect(await due()).toHaveLength(1);
       });
 

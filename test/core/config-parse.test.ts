@@ -214,6 +214,8 @@ test.for<[text: string, line: number, message: string, remedy: string]>([
   [previews('host: "preview-{repo}.{domain}"'), 3, "not a pattern for a preview's host", "put `{n}`"],
   [previews('host: "pr-{n}.{cluster}"'), 3, "not a pattern for a preview's host", "use only the placeholders"],
   [previews(`host: "pr-{n}-${long}.{domain}"`), 3, "not a pattern for a preview's host", "at most 63 characters"],
+  [previews('host: "pr-{n}.shop.example"'), 3, "not a pattern for a preview's host", "end it with `.{domain}`"],
+  [previews('host: "{n}{domain}"'), 3, "not a pattern for a preview's host", "end it with `.{domain}`"],
   [previews('host: "https://pr-{n}.{domain}"'), 3, "not a pattern for a preview's host", "without scheme"],
   [previews("when: {drafts: yes}"), 3, '`previews.when.drafts` is "yes", not true or false', "write `true` or `false`"],
   [previews("when: {base: []}"), 3, "so no pull request gets a preview", "leave it out for the default branch"],

@@ -589,3 +589,27 @@ test("several commands are applied in the order they were given", () => {
 test("the same world gives the same decision", () => {
   expect(decideEnvironment(ready)).toEqual(decideEnvironment(structuredClone(ready)));
 });
+
+describe("a button that was pressed for what is past, or is sent again, does nothing:", () => {
+  const past = (verb: "rollback" | "deploy" | "release-hold", seen: EnvironmentSeen, letter: string) =>
+    decideEnvironment({ ...seen, commands: [ordered(verb, { button: sha(letter) })] }).applied.map(
+      ({ accepted, answer }) => `${accepted}: ${answer}`,
+    );
+  const held = { ...ready, holds: [{ sha: sha("a"), upTo: null, by: "@mo", because: "x", at: NOW }] };
+  const failed = withState({ failed: failure("b", 2) });
+
+  test("going back, once another commit is live", () => {
+    expect(past("rollback", ready, "a")).toEqual(["true: rolling back from aaaaaaa to 0000000; aaaaaaa is held"]);
+    expect(past("rollback", ready, "f")).toEqual([expect.stringContaining("false: the button was for fffffff")]);
+  });
+
+  test("trying again, once it is not what failed last", () => {
+    expect(past("deploy", failed, "b")).toEqual([expect.stringMatching(/^true/)]);
+    expect(past("deploy", failed, "f")).toEqual([expect.stringContaining("false: the button was for fffffff")]);
+  });
+
+  test("letting go of a commit, once it is another that is held", () => {
+    expect(past("release-hold", held, "a")).toEqual(["true: released aaaaaaa"]);
+    expect(past("release-hold", held, "f")).toEqual([expect.stringContaining("false: the button was for fffffff")]);
+  });
+});

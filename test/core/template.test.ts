@@ -56,8 +56,9 @@ test.for<[why: string, text: string, values: Values, message: string]>([
 const folder = new URL("../../templates/", import.meta.url);
 
 test("Proa loads every file of templates/", () => {
-  const files = readdirSync(folder).sort();
-  expect(files).toEqual(TEMPLATE_NAMES.map((name) => `${name}.yaml`).toSorted());
+  // What a cluster's owner applies, in `cluster/`, is not rendered.
+  const files = readdirSync(folder).filter((file) => file.endsWith(".yaml"));
+  expect(files.toSorted()).toEqual(TEMPLATE_NAMES.map((name) => `${name}.yaml`).toSorted());
 });
 
 test.for(TEMPLATE_NAMES)("%s.yaml is one plain document and names an object", (name) => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createSqliteQueue } from "../../src/adapters/queue-sqlite.ts";
 import { forward } from "../../src/tick.ts";
-import { NOW, preview, staging } from "../core/decision-fixture.ts";
+import { NOW, preview, repo, staging } from "../core/decision-fixture.ts";
 
 /** What lands on a queue when this comes off the ordinary one. */
 async function forwarded(...bodies: unknown[]) {
@@ -46,12 +46,22 @@ test("an image that was pushed is told to whoever waits for it", async () => {
   expect(await forwarded(pushed)).toEqual([{ queue: "deployer", group: "image/acme/shop-web/v1", body: image }]);
 });
 
+const look = {
+  ...tick,
+  kind: "look",
+  sha: null,
+  delivery: "d",
+  installation: 3,
+  repo,
+  receivedAt: NOW,
+  because: "test",
+};
 const unknown = "the message is of no known kind: undefined";
 test.each([
   ["a push that failed", { ...pushed, detail: { ...pushed.detail, result: "FAILURE" } }, unknown],
   ["an image that was deleted", { ...pushed, detail: { ...pushed.detail, "action-type": "DELETE" } }, unknown],
   ["a push without a tag", { ...pushed, detail: { ...pushed.detail, "image-tag": undefined } }, unknown],
-  ["a look", { ...tick, kind: "look" }, "a look message has no business on the tick queue"],
+  ["a look", look, "a look message has no business on the tick queue"],
   ["something else", { hello: "world" }, unknown],
   ["nothing", null, "the message is not an object"],
 ])("%s goes nowhere, and the queue keeps it for a person", async (_, body, message) => {
