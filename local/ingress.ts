@@ -1,11 +1,14 @@
 import { Agent, request, type ClientRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
+/** Where a request goes, on 127.0.0.1. `unavailable`: the host is known, no pod is ready; null: it is not known. */
+export type Place = { readonly port: number } | "unavailable" | null;
+
 export interface IngressOptions {
-  /** Asked anew for every attempt, so a retry can reach another pod. `unavailable`: the host is known, no pod is ready. */
-  readonly route: (host: string, path: string) => { readonly port: number } | "unavailable" | null;
+  /** Asked anew for every attempt, so a retry can reach another pod. */
+  readonly route: (host: string, path: string) => Place | Promise<Place>;
   /** Named on the page that an unknown host gets. */
-  readonly hosts?: () => readonly string[];
+  readonly hosts?: () => readonly string[] | Promise<readonly string[]>;
 }
 
 export interface Ingress {
@@ -20,18 +23,18 @@ export function createIngress({ route, hosts = () => [] }: IngressOptions): Ingr
   const tunnels = new Set<Duplex>();
 
   return {
-    handle: (req, res) => attempt(req, res, 1),
-    upgrade,
+    handle: (req, res) => void attempt(req, res, 1).catch((error: unknown) => lost(req, res, error)),
+    upgrade: (req, socket, head) => void upgrade(req, socket, head).catch(() => socket.destroy()),
     close() {
       agent.destroy();
       for (const tunnel of tunnels) tunnel.destroy();
     },
   };
 
-  function attempt(req: IncomingMessage, res: ServerResponse, n: number): void {
+  async function attempt(req: IncomingMessage, res: ServerResponse, n: number): Promise<void> {
     const host = hostOf(req);
-    const place = route(host, pathOf(req));
-    if (place === null) return page(res, 404, `Nothing answers at ${host}`, listOf(hosts()));
+    const place = await route(host, pathOf(req));
+    if (place === null) return page(res, 404, `Nothing answers at ${host}`, listOf(await hosts()));
     if (place === "unavailable")
       return page(res, 503, `${host} has no pod that is ready`, "<p>Try again in a moment.</p>");
 
@@ -52,14 +55,22 @@ export function createIngress({ route, hosts = () => [] }: IngressOptions): Ingr
     upstream.on("error", () => {
       if (res.headersSent || res.destroyed) return res.destroy();
       req.unpipe(upstream);
-      if (n < 3 && (!sent || isRepeatable(req))) return attempt(req, res, n + 1);
+      if (n < 3 && (!sent || isRepeatable(req)))
+        return void attempt(req, res, n + 1).catch((error: unknown) => lost(req, res, error));
       return page(res, 502, `${host} did not answer`, `<p>The pod closed the connection ${n} times.</p>`);
     });
     res.once("close", () => upstream.destroy());
   }
 
-  function upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const place = route(hostOf(req), pathOf(req));
+  /** Where the requests go could not be found out, as when the cluster cannot be reached. */
+  function lost(req: IncomingMessage, res: ServerResponse, error: unknown): void {
+    if (res.headersSent || res.destroyed) return void res.destroy();
+    const because = error instanceof Error ? error.message : String(error);
+    page(res, 502, `${hostOf(req)} cannot be looked up`, `<p>${escapeHtml(because)}</p>`);
+  }
+
+  async function upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const place = await route(hostOf(req), pathOf(req));
     if (place === null || place === "unavailable") {
       socket.end(
         `HTTP/1.1 ${place === null ? "404 Not Found" : "503 Service Unavailable"}\r\nconnection: close\r\n\r\n`,

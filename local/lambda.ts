@@ -5,6 +5,13 @@ import type { WorldClock } from "./clock.ts";
 
 type QueueFunction = (event: SQSEvent) => Promise<SQSBatchResponse>;
 
+/** Around each run of a function: `run` with these effects, or with others. Rejects: the process died in the middle. */
+export type Invoke = <Fx extends object>(
+  event: SQSEvent,
+  fx: Fx,
+  run: (fx: Fx) => ReturnType<QueueFunction>,
+) => ReturnType<QueueFunction>;
+
 export interface LambdaHost {
   /** True while a function runs. */
   busy(): boolean;
@@ -53,7 +60,8 @@ export function runFunctions(
       if (batchItemFailures.length === 0) queue.delete(message.receipt);
       else queue.release(message.receipt, RETRY_MS);
     } catch {
-      queue.release(message.receipt, RETRY_MS); // the function has logged it
+      // A process that died reports nothing: the message comes back when its visibility timeout is over.
+      // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
     }
   }
 

@@ -1,9 +1,11 @@
-import { randomBytes } from "node:crypto";
+import type { SQSEvent } from "aws-lambda";
+import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { createKubernetes } from "../src/adapters/kubernetes-client.ts";
 import { createOutbox } from "../src/adapters/outbox.ts";
 import { createSqliteQueue, type QueueSource } from "../src/adapters/queue-sqlite.ts";
 import type { Queue } from "../src/adapters/queue.ts";
@@ -11,12 +13,12 @@ import { createStore, type Store } from "../src/adapters/store.ts";
 import { createSqliteTable } from "../src/adapters/table-sqlite.ts";
 import { composeDeployer } from "../src/compose.ts";
 import type { Host } from "../src/host.ts";
-import { parseMessage } from "../src/core/message-parse.ts";
+import { parseMessage, parseReport } from "../src/core/message-parse.ts";
 import type { Effects } from "../src/effects.ts";
 import { handle } from "../src/handle.ts";
 import { queueHandler } from "../src/handlers.ts";
 import { toRequest, toResult } from "../src/lambda.ts";
-import { createLog } from "../src/log.ts";
+import { createLog, type Log } from "../src/log.ts";
 import { receive } from "../src/receive.ts";
 import { report } from "../src/report.ts";
 import { readSettings } from "../src/settings.ts";
@@ -24,7 +26,10 @@ import { sweepGitHub, sweepOverdue } from "../src/sweep.ts";
 import { forward } from "../src/tick.ts";
 import { createLocalCi, type LocalCi, type LocalCiOptions } from "./ci/ci.ts";
 import type { WorldClock } from "./clock.ts";
-import { createLocalCluster, type LocalCluster } from "./cluster/cluster.ts";
+import { createLocalCluster } from "./cluster/cluster.ts";
+import { createOutsideCluster } from "./cluster/outside.ts";
+import type { WorldCluster } from "./cluster/world-cluster.ts";
+import { inWorldTime } from "./cluster/world-time.ts";
 import {
   createLocalGitHub,
   generateAppKey,
@@ -34,9 +39,9 @@ import {
   type LocalGitHubOptions,
 } from "./github/server.ts";
 import { createIngress } from "./ingress.ts";
-import { functionUrlEvent, type LambdaHost, runFunctions } from "./lambda.ts";
+import { functionUrlEvent, type Invoke, type LambdaHost, runFunctions } from "./lambda.ts";
 import { createLocalRegistry } from "./registry.ts";
-import { shopFiles } from "./seed/shop.ts";
+import { shopFiles, shopNamespaces } from "./seed/shop.ts";
 
 export interface WorldOptions {
   /** Everything the world remembers. */
@@ -51,17 +56,34 @@ export interface WorldOptions {
   readonly page?: (world: World) => (req: IncomingMessage, res: ServerResponse) => void;
   /** Between the functions and the outside, for tests that make calls fail. */
   readonly interfere?: (fx: Effects) => Effects;
+  /** Around each run of a function, for tests that end one in the middle. */
+  readonly invoke?: Invoke;
   /** More people than the maintainer. */
   readonly people?: LocalGitHubOptions["users"];
+  /** A real cluster, instead of the local one. */
+  readonly cluster?: OutsideCluster;
   /** Whose continuous integration runs; without: the local one, which runs every commit's own tests. */
   readonly ci?: (options: LocalCiOptions) => LocalCi;
+}
+
+export interface OutsideCluster {
+  /** Text of the kubeconfig of whoever owns it; its current context counts. */
+  readonly kubeconfig: string;
+  /** Proa's own; without: the owner's. */
+  readonly deployer?: string;
+  /** How an owner lets Proa into an environment's namespace; nothing where Proa has the owner's rights. */
+  readonly letIn?: (namespace: string) => Promise<void>;
+  /** Stands in every name this world gives, for worlds that share a cluster: lower-case letters and digits. */
+  readonly apart?: string;
 }
 
 export interface World {
   readonly url: string;
   readonly clock: WorldClock;
   readonly github: LocalGitHub;
-  readonly cluster: LocalCluster;
+  readonly cluster: WorldCluster;
+  /** A real one lives in real time, and is not moved along with the clock. */
+  readonly clusterIsReal: boolean;
   readonly ci: LocalCi;
   readonly lambda: LambdaHost;
   readonly store: Store;
@@ -69,6 +91,8 @@ export interface World {
   readonly fx: Effects;
   readonly secrets: WorldSecrets;
   readonly repo: { readonly owner: string; readonly name: string; readonly id: number; readonly installation: number };
+  /** Where the seeded repository's environments live, by their names. */
+  readonly namespaces: Readonly<Record<"staging" | "production", string>>;
   sweep(kind: "overdue" | "github"): Promise<void>;
   /** True while a sweep runs. */
   sweeping(): boolean;
@@ -97,6 +121,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   mkdirSync(dir, { recursive: true });
   const secrets = readSecrets(join(dir, "secrets.json"));
   const server = createServer();
+  // Longer than a client here leaves a connection unused: one that is closed while it is taken up again fails the call.
+  server.keepAliveTimeout = 120_000;
   server.listen(options.port, "127.0.0.1");
   await once(server, "listening");
   const port = (server.address() as AddressInfo).port;
@@ -107,15 +133,26 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     token: secrets.registryToken,
     onPush: (push) => imagePushed(push),
   });
-  const cluster = await createLocalCluster({
-    dir: join(dir, "cluster"),
-    registries: { [REGISTRY_HOST]: { url, token: secrets.registryToken } },
-    users: [
-      { name: "admin", token: secrets.adminToken, groups: ["system:masters"] },
-      { name: "deployer", token: secrets.deployerToken, groups: ["proa:deployers"] },
-    ],
-  });
+  const outside = options.cluster
+    ? createOutsideCluster({
+        ...options.cluster,
+        dir: join(dir, "cluster"),
+        repositories: async () => (await createStore(table).repos()).map(({ id }) => id),
+      })
+    : null;
+  const cluster: WorldCluster =
+    outside ??
+    (await createLocalCluster({
+      dir: join(dir, "cluster"),
+      registries: { [REGISTRY_HOST]: { url, token: secrets.registryToken } },
+      users: [
+        { name: "admin", token: secrets.adminToken, groups: ["system:masters"] },
+        { name: "deployer", token: secrets.deployerToken, groups: ["proa:deployers"] },
+      ],
+    }));
   const { clock } = cluster;
+  const apart = options.cluster?.apart ?? "";
+  const owner = `${OWNER}${apart}`;
   const github = await createLocalGitHub({
     dir: join(dir, "github"),
     clock,
@@ -129,6 +166,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     },
     ciApp: { id: 15368, slug: "ci", token: secrets.ciToken },
     users: [{ login: "maintainer", token: secrets.token, permission: "maintain" }, ...(options.people ?? [])],
+    // On a cluster that others use as well, a repository's number must be nobody else's.
+    ...(outside ? { firstId: randomInt(1_000_000, 1_000_000_000) } : {}),
     onPush: (push) => ci.pushed(push),
     onRerequest: ({ owner, repo, sha }) => ci.rerun({ owner, repo, sha }),
     ...(options.deliver ? { deliver: options.deliver } : {}),
@@ -153,7 +192,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const settings = readSettings(proaEnvironment({ dir, url, port, secrets, cluster }));
   const table = createSqliteTable(settings.store.path);
   const queue = createSqliteQueue(settings.queue.path, () => host.clock.now());
-  const composed: Effects = { ...composeDeployer(settings, host), store: createStore(table), queue };
+  const deployer: Effects = { ...composeDeployer(settings, host), store: createStore(table), queue };
+  const composed = outside
+    ? {
+        ...deployer,
+        clusters: new Map([...deployer.clusters].map(([name, real]) => [name, inWorldTime(real, outside.clock)])),
+      }
+    : deployer;
   const fx = options.interfere ? options.interfere(composed) : composed;
   const reporter = { ...host, outbox: createOutbox(table), queue, github: fx.github };
 
@@ -181,19 +226,18 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   }
 
   // Before anything is served or handled: what follows needs the world whole.
-  const seeded = await seed(github);
+  const { id, installationId } = await github.createRepository({ owner, name: REPO, files: shopFiles(apart) });
+  const invoke: Invoke = options.invoke ?? ((_event, fx, run) => run(fx));
+  const served =
+    <Fx extends { readonly log: Log }>(effects: Fx, each: (body: unknown, fx: Fx) => Promise<void>) =>
+    (event: SQSEvent) =>
+      invoke(event, effects, (own) => queueHandler(async () => own, each)(event));
   const lambda = runFunctions(
     queue,
     {
-      deployer: queueHandler(
-        async () => fx,
-        (body, on) => handle(parseMessage(body), on),
-      ),
-      tick: queueHandler(async () => ({ ...host, queue }), forward),
-      reporter: queueHandler(
-        async () => reporter,
-        (body, on) => report((body as { installation: number }).installation, on),
-      ),
+      deployer: served(fx, (body, on) => handle(parseMessage(body), on)),
+      tick: served({ ...host, queue }, forward),
+      reporter: served(reporter, (body, on) => report(parseReport(body), on)),
     },
     clock,
   );
@@ -204,13 +248,15 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     clock,
     github,
     cluster,
+    clusterIsReal: outside !== null,
     ci,
     lambda,
     store: fx.store,
     queue,
     fx,
     secrets,
-    repo: { owner: OWNER, name: REPO, ...seeded },
+    repo: { owner, name: REPO, id, installation: installationId },
+    namespaces: shopNamespaces(apart),
     async sweep(kind) {
       const sweep: Promise<unknown> = (kind === "overdue" ? sweepOverdue(fx) : sweepGitHub(fx)).finally(() =>
         running.delete(sweep),
@@ -243,7 +289,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     });
   });
   server.on("upgrade", (req, socket, head) => ingress.upgrade(req, socket, head));
-  await ownNamespaces(fx, world);
+  await ownNamespaces(world, options.cluster?.letIn);
   ci.resume();
   const sweeps = [
     clock.setInterval(
@@ -306,7 +352,7 @@ function proaEnvironment({
   url: string;
   port: number;
   secrets: WorldSecrets;
-  cluster: LocalCluster;
+  cluster: WorldCluster;
 }) {
   const kubeconfig = join(dir, "deployer.kubeconfig");
   writeFileSync(kubeconfig, cluster.kubeconfig("deployer"), { mode: 0o600 });
@@ -328,15 +374,13 @@ function proaEnvironment({
   };
 }
 
-async function seed(github: LocalGitHub): Promise<{ id: number; installation: number }> {
-  const { id, installationId } = await github.createRepository({ owner: OWNER, name: REPO, files: shopFiles() });
-  return { id, installation: installationId };
-}
-
 /** What a cluster's owner does once: the environments' namespaces, labelled as this repository's. */
-async function ownNamespaces(fx: Effects, { repo }: World): Promise<void> {
-  for (const name of ["shop-staging", "shop"]) {
+async function ownNamespaces({ cluster, namespaces, repo }: World, letIn: OutsideCluster["letIn"]): Promise<void> {
+  const kubeConfig = cluster.kubeconfig("admin");
+  const owner = createKubernetes({ cluster: "default", kubeConfig, fieldManager: "owner", timeoutMs: 10_000 });
+  for (const name of Object.values(namespaces)) {
     const labels = { "proa.dev/repository-id": `${repo.id}` };
-    await fx.clusters.get("default")?.create({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
+    const { kind } = await owner.create({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
+    if (kind === "created") await letIn?.(name);
   }
 }

@@ -38,8 +38,8 @@ async function* hashed(chunks: AsyncIterable<Buffer>, hash: Hash): AsyncGenerato
   }
 }
 
-/** The image of a service on that layer. It holds no Node: the local cluster runs `Cmd` with its own. */
-export function buildConfig(build: Build, sha: string, layer: Layer): Buffer {
+/** The image of a service on those layers, lowest first. It needs no Node: the local cluster runs `Cmd` with its own. */
+export function buildConfig(build: Build, sha: string, layers: readonly Layer[]): Buffer {
   const config = {
     Env: ["NODE_ENV=production", `SOURCE_COMMIT=${sha}`],
     WorkingDir: posix.join("/app", build.path),
@@ -50,7 +50,7 @@ export function buildConfig(build: Build, sha: string, layer: Layer): Buffer {
     architecture: arch() === "x64" ? "amd64" : arch(),
     os: "linux",
     config,
-    rootfs: { type: "layers", diff_ids: [layer.diffId] },
+    rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
   };
   return Buffer.from(JSON.stringify(image));
 }
@@ -63,21 +63,34 @@ export interface Destination {
   readonly signal: AbortSignal;
 }
 
+const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
+const LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+export function imageManifest(
+  config: Buffer,
+  layers: readonly Layer[],
+  annotations: Readonly<Record<string, string>> = {},
+): Buffer {
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: MANIFEST_TYPE,
+    config: { mediaType: "application/vnd.oci.image.config.v1+json", digest: digestOf(config), size: config.length },
+    layers: layers.map(({ digest, size }) => ({ mediaType: LAYER_TYPE, digest, size })),
+  };
+  return Buffer.from(JSON.stringify(Object.keys(annotations).length === 0 ? manifest : { ...manifest, annotations }));
+}
+
 /** Pushes blobs that the registry lacks, then the manifest under its tag. Safe to repeat: everything but the tag is named by digest. */
-export async function pushImage(config: Buffer, layer: Layer, to: Destination): Promise<string> {
-  const configDigest = digestOf(config);
-  await pushBlob(await openAsBlob(layer.file), layer.digest, to);
-  await pushBlob(new Blob([new Uint8Array(config)]), configDigest, to);
-  const type = "application/vnd.oci.image.manifest.v1+json";
-  const manifest = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: type,
-      config: { mediaType: "application/vnd.oci.image.config.v1+json", digest: configDigest, size: config.length },
-      layers: [{ mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest: layer.digest, size: layer.size }],
-    }),
-  );
-  await call(to, "PUT", `/v2/${to.repository}/manifests/${to.tag}`, new Blob([new Uint8Array(manifest)], { type }));
+export async function pushImage(
+  config: Buffer,
+  layers: readonly Layer[],
+  to: Destination,
+  manifest: Buffer = imageManifest(config, layers),
+): Promise<string> {
+  for (const { file, digest } of layers) await pushBlob(await openAsBlob(file), digest, to);
+  await pushBlob(new Blob([new Uint8Array(config)]), digestOf(config), to);
+  const content = new Blob([new Uint8Array(manifest)], { type: MANIFEST_TYPE });
+  await call(to, "PUT", `/v2/${to.repository}/manifests/${to.tag}`, content);
   return digestOf(manifest);
 }
 
@@ -96,4 +109,4 @@ async function call(to: Destination, method: string, path: string, body: Blob | 
   return response;
 }
 
-const digestOf = (content: Buffer): string => `sha256:${createHash("sha256").update(content).digest("hex")}`;
+export const digestOf = (content: Buffer): string => `sha256:${createHash("sha256").update(content).digest("hex")}`;

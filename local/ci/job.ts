@@ -110,7 +110,7 @@ async function pushAll({ sha }: Job, { builds }: RunPlan, layer: Layer, world: J
   const lines: string[] = [];
   for (const build of builds) {
     const to = { url, token, repository: build.repository, tag: sha, signal: world.signal };
-    const digest = await pushImage(buildConfig(build, sha, layer), layer, to);
+    const digest = await pushImage(buildConfig(build, sha, [layer]), [layer], to);
     lines.push(`Pushed \`${host}/${build.repository}:${sha}\` (${digest}).`);
   }
   return { conclusion: "success", title: "Pushed", summary: lines.join("\n") };

@@ -1,8 +1,9 @@
 import { kindNamed, type Kind } from "./kinds.ts";
 import { fields, isFields, items, text, type Fields, type KubeObject } from "./object.ts";
 import { countsInQuota, enforceQuota, limitPod } from "./quota.ts";
-import { invalid, type Cause } from "./status.ts";
+import { invalid } from "./status.ts";
 import type { Admission, ObjectStore } from "./store.ts";
+import { refuse } from "./validation.ts";
 
 /**
  * What the API server does between decoding an object and storing it: fill in defaults, refuse, count against quotas. Also
@@ -138,133 +139,4 @@ function completeSecret(secret: KubeObject): void {
 
 function fill(target: Fields, defaults: Fields): void {
   for (const [key, value] of Object.entries(defaults)) target[key] ??= value;
-}
-
-// --- Validation ------------------------------------------------------------------------------------------------------
-
-type Refusal = Required<Cause>;
-
-function refuse(kind: Kind, object: KubeObject): Refusal[] {
-  switch (kind.kind) {
-    case "Pod":
-      return object.metadata.namespace === "kube-system" ? [] : refusePodSpec(fields(object.spec), "spec");
-    case "Deployment":
-    case "ReplicaSet":
-      return refusePodSpec(fields(fields(object.spec?.["template"])["spec"]), "spec.template.spec");
-    case "Ingress":
-      return refuseIngress(object);
-    case "Service":
-      return items(object.spec?.["ports"]).length === 0 && object.spec?.["type"] !== "ExternalName"
-        ? [required("spec.ports")]
-        : [];
-    default:
-      return [];
-  }
-}
-
-function refusePodSpec(spec: Fields, at: string): Refusal[] {
-  const refused: Refusal[] = [];
-  const unsupported = (field: string, why: string) =>
-    refused.push({ reason: "FieldValueForbidden", field: `${at}.${field}`, message: `Forbidden: ${why}` });
-  const containers = items(spec["containers"]);
-  if (containers.length === 0) refused.push(required(`${at}.containers`));
-  if (items(spec["initContainers"]).length > 0)
-    unsupported("initContainers", "the local cluster does not run init containers");
-  for (const [position, volume] of items(spec["volumes"]).entries()) {
-    unsupported(
-      `volumes[${position}]`,
-      `the local cluster has no volumes (${text(volume["name"])}); pass configuration by env or envFrom`,
-    );
-  }
-  const known: Fields = { "kubernetes.io/os": "linux" };
-  for (const [label, value] of Object.entries(fields(spec["nodeSelector"]))) {
-    if (known[label] !== value)
-      unsupported("nodeSelector", `no node of the local cluster has the label ${label}=${text(value)}`);
-  }
-  for (const [name, rule] of Object.entries(fields(spec["affinity"]))) {
-    if ("requiredDuringSchedulingIgnoredDuringExecution" in fields(rule))
-      unsupported(`affinity.${name}`, "the local cluster's scheduler looks at no affinity");
-  }
-  const names = new Set<unknown>();
-  for (const [position, container] of containers.entries()) {
-    const path = `containers[${position}]`;
-    const { name, image } = container;
-    if (typeof name !== "string" || !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name))
-      refused.push(wrong(`${at}.${path}.name`, name, dnsLabel));
-    if (names.has(name))
-      refused.push({
-        reason: "FieldValueDuplicate",
-        field: `${at}.${path}.name`,
-        message: `Duplicate value: ${JSON.stringify(name)}`,
-      });
-    names.add(name);
-    if (typeof image !== "string" || image === "") refused.push(required(`${at}.${path}.image`));
-    if (items(container["volumeMounts"]).length > 0)
-      unsupported(`${path}.volumeMounts`, "the local cluster has no volumes");
-    for (const probe of ["readinessProbe", "livenessProbe", "startupProbe"]) {
-      if ("grpc" in fields(container[probe]))
-        unsupported(`${path}.${probe}.grpc`, "the local cluster asks by http, tcp or exec");
-    }
-    for (const port of items(container["ports"])) {
-      const number = port["containerPort"];
-      if (typeof number !== "number" || number < 1 || number > 65_535)
-        refused.push(wrong(`${at}.${path}.ports[0].containerPort`, number, "must be between 1 and 65535, inclusive"));
-    }
-    for (const variable of items(container["env"])) {
-      if (typeof variable["name"] !== "string" || variable["name"] === "")
-        refused.push(required(`${at}.${path}.env[0].name`));
-      if ("value" in variable && variable["value"] !== "" && "valueFrom" in variable) {
-        refused.push(wrong(`${at}.${path}.env[0].valueFrom`, "", "may not be specified when `value` is not empty"));
-      }
-    }
-  }
-  return refused;
-}
-
-function refuseIngress(ingress: KubeObject): Refusal[] {
-  const refused: Refusal[] = [];
-  const rules = items(ingress.spec?.["rules"]);
-  if (rules.length === 0 && ingress.spec?.["defaultBackend"] === undefined) {
-    refused.push(wrong("spec", null, "either `defaultBackend` or `rules` must be specified"));
-  }
-  for (const [at, rule] of rules.entries()) {
-    for (const [position, path] of items(fields(rule["http"])["paths"]).entries()) {
-      const field = `spec.rules[${at}].http.paths[${position}]`;
-      if (path["pathType"] === undefined)
-        refused.push({
-          reason: "FieldValueRequired",
-          field: `${field}.pathType`,
-          message: "Required value: pathType must be specified",
-        });
-      if (!isFields(fields(path["backend"])["service"])) refused.push(required(`${field}.backend`));
-    }
-  }
-  return refused;
-}
-
-const dnsLabel =
-  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-
-export function refuseName(kind: Kind, name: string): Refusal[] {
-  if (name === "")
-    return [
-      {
-        reason: "FieldValueRequired",
-        field: "metadata.name",
-        message: "Required value: name or generateName is required",
-      },
-    ];
-  const label = kind.kind === "Namespace" || kind.kind === "Service";
-  const form = label ? /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/ : /^[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?$/;
-  return form.test(name)
-    ? []
-    : [wrong("metadata.name", name, label ? dnsLabel : dnsLabel.replace("label", "subdomain"))];
-}
-
-function required(field: string): Refusal {
-  return { reason: "FieldValueRequired", field, message: "Required value" };
-}
-
-function wrong(field: string, value: unknown, why: string): Refusal {
-  return { reason: "FieldValueInvalid", field, message: `Invalid value: ${JSON.stringify(value ?? null)}: ${why}` };
 }

@@ -33,7 +33,11 @@ export function applyIntent(
       .filter((path) => owned.has(path) && !path.endsWith("\0.") && !same(valueAt(live, path), valueAt(intent, path)))
       .map((path) => ({ entry, path })),
   );
-  if (conflicts.length > 0 && !options.force) throw conflictError(conflicts);
+  const appliedBefore = writer.manager === "kubectl" ? lastApplied(live) : null;
+  const serious = conflicts.filter(
+    ({ path }) => appliedBefore === null || !same(valueAt(live, path), valueAt(appliedBefore, path)),
+  );
+  if (serious.length > 0 && !options.force) throw conflictError(serious);
   for (const { entry, path } of conflicts) others.find((other) => other.entry === entry)?.paths.delete(path);
 
   const next = merge(live === null ? {} : structuredClone(live), intent) as KubeObject;
@@ -51,6 +55,15 @@ export function applyIntent(
     entryFor(mine, owned, writer, intent.apiVersion),
   ];
   return next;
+}
+
+/**
+ * What a plain `kubectl apply` left: where the object still is as it says, kubectl may go on with server-side apply whoever owns
+ * the field by now (k8s.io/apimachinery pkg/util/managedfields/internal/lastappliedmanager.go).
+ */
+function lastApplied(live: KubeObject | null): KubeObject | null {
+  const text = live?.metadata.annotations?.["kubectl.kubernetes.io/last-applied-configuration"];
+  return text === undefined ? null : (JSON.parse(text) as KubeObject); // kubectl's own writing
 }
 
 /** After a create, an update or a patch: what changed now belongs to the writer, and to nobody else. */
@@ -74,6 +87,8 @@ export function recordUpdate(before: KubeObject | null, after: KubeObject, write
     if (entry !== mine?.entry) for (const path of changed) if (!path.endsWith("\0.")) paths.delete(path);
   }
   const owned = new Set([...(mine?.paths ?? []), ...changed]);
+  // A Scale of zero has no `replicas` in it, so nobody owns them afterwards: the next server-side apply may set them unopposed.
+  if (writer.subresource === "scale" && after.spec?.["replicas"] === 0) owned.delete("f:spec\0f:replicas");
   after.metadata.managedFields = [
     ...entries
       .filter(({ entry, paths }) => entry !== mine?.entry && paths.size > 0)
@@ -116,13 +131,15 @@ function conflictError(conflicts: readonly { entry: ManagedFields; path: Path }[
   }));
   const byManager = new Map<string, string[]>();
   for (const { message, field } of causes) byManager.set(message, [...(byManager.get(message) ?? []), field]);
-  const list = [...byManager].map(([message, where]) =>
-    where.length === 1
-      ? `${message}: ${where[0]}`
-      : `${message.replace("conflict", "conflicts")}:\n${where.map((field) => `- ${field}`).join("\n")}`,
-  );
-  const count = causes.length === 1 ? "1 conflict" : `${causes.length} conflicts`;
-  return new StatusError(409, "Conflict", `Apply failed with ${count}: ${list.join("\n")}`, { causes });
+  const [only] = causes.length === 1 ? causes : [];
+  const list = [...byManager]
+    .sort()
+    .map(([message, where]) => [`${message.replace("conflict", "conflicts")}:`, ...where.map((field) => `- ${field}`)]);
+  const told =
+    only === undefined
+      ? `${causes.length} conflicts: ${list.flat().join("\n")}`
+      : `1 conflict: ${only.message}: ${only.field}`;
+  return new StatusError(409, "Conflict", `Apply failed with ${told}`, { causes });
 }
 
 function holder({ manager, subresource, operation, apiVersion }: ManagedFields): string {

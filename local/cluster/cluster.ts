@@ -76,7 +76,10 @@ export async function createLocalCluster(options: LocalClusterOptions): Promise<
   countQuotas(store);
   expireEvents(store);
   const persistence = keepSaved(dir, store, simulated);
-  const ingress = newIngress(store, kubelet);
+  const ingress = newIngress(store, ({ metadata }, containerPort) => {
+    const port = kubelet.portOf(metadata?.uid ?? "", containerPort);
+    return port === undefined ? undefined : { port };
+  });
 
   const server = newFacade({ store, resources, kubelet, clock, users, certificate, log });
   server.listen(options.port ?? 0, "127.0.0.1");

@@ -92,8 +92,12 @@ function operation({ group, version, kind }: Kind): object {
   };
 }
 
+/** Whether the group and version of a path are served at all; where they are not, a real server answers as any web server does. */
+export function isServed(path: string): boolean {
+  const [, core, named] = /^\/(?:api\/([^/]+)|apis\/([^/]+\/[^/]+))/.exec(path) ?? [];
+  return kinds.some((kind) => apiVersionOf(kind) === (core ?? named));
+}
+
 export function unknownPath(): StatusError {
-  return new StatusError(404, "NotFound", "the server could not find the requested resource", {
-    causes: [{ reason: "UnexpectedServerResponse", message: "404 page not found" }],
-  });
+  return new StatusError(404, "NotFound", "the server could not find the requested resource", {});
 }

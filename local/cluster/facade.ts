@@ -5,12 +5,12 @@ import { parse as parseYaml } from "yaml";
 
 import type { WorldClock } from "../clock.ts";
 import type { ServerCertificate } from "./certificate.ts";
-import { discover, unknownPath } from "./discovery.ts";
+import { discover, isServed, unknownPath } from "./discovery.ts";
 import { apiVersionOf, kindAt } from "./kinds.ts";
 import type { Kubelet } from "./kubelet.ts";
 import { serveLog } from "./logs.ts";
 import { decodeProtobuf } from "./protobuf.ts";
-import { fields, text, type Fields, type KubeObject } from "./object.ts";
+import { fields, served, text, type Fields, type KubeObject } from "./object.ts";
 import { scaleOf, type DeleteOptions, type Place, type Resources, type WriteOptions } from "./resources.ts";
 import { fieldSelector, labelSelector, type Predicate } from "./selectors.ts";
 import { badRequest, StatusError } from "./status.ts";
@@ -83,6 +83,8 @@ async function answer(parts: FacadeParts, request: IncomingMessage, response: Se
       },
     });
   }
+  if (!isServed(url.pathname))
+    return void response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found\n");
   const call = takeApart(url, request);
   switch (request.method) {
     case "GET":
@@ -105,7 +107,6 @@ function takeApart(url: URL, request: IncomingMessage): Call {
     .map((part) => decodeURIComponent(part));
   const [root, first = "", second = ""] = parts;
   const core = root === "api";
-  if (!core && root !== "apis") throw unknownPath();
   const [group, version] = core ? ["", first] : [first, second];
   let rest = parts.slice(core ? 2 : 3);
   let namespace: string | undefined;
@@ -120,7 +121,7 @@ function takeApart(url: URL, request: IncomingMessage): Call {
     kind !== undefined && rest.length <= 3 && (subresource === undefined || kind.subresources.includes(subresource));
   if (!known || (kind.namespaced && name !== undefined && namespace === undefined)) throw unknownPath();
   const labels = labelSelector(url.searchParams.get("labelSelector") ?? "");
-  const ofFields = fieldSelector(url.searchParams.get("fieldSelector") ?? "");
+  const ofFields = fieldSelector(kind, url.searchParams.get("fieldSelector") ?? "");
   return {
     kind,
     namespace,
@@ -151,14 +152,15 @@ function get(parts: FacadeParts, call: Call, request: IncomingMessage, response:
 function rendered({ clock }: FacadeParts, { kind, asTable }: Call, object: KubeObject): object {
   return asTable
     ? table(kind, [object], { nowMs: clock.nowMs(), revision: object.metadata.resourceVersion ?? "" })
-    : object;
+    : served(object);
 }
 
 function list({ store, clock }: FacadeParts, { kind, namespace, matches, query, asTable }: Call): object {
   const revision = String(store.revision());
   const all = store.list(kind, namespace).filter((object) => matches(object));
   const limit = Number(query.get("limit") ?? 0);
-  const start = Number(Buffer.from(query.get("continue") ?? "", "base64url").toString() || 0);
+  const start = Number(Buffer.from(query.get("continue") ?? "", "base64url").toString());
+  if (Number.isNaN(start)) throw badRequest("continue key is not valid");
   const page = limit > 0 ? all.slice(start, start + limit) : all.slice(start);
   const left = all.length - start - page.length;
   const more =
@@ -168,7 +170,7 @@ function list({ store, clock }: FacadeParts, { kind, namespace, matches, query, 
   const metadata = { resourceVersion: revision, ...more };
   if (asTable) return { ...table(kind, page, { nowMs: clock.nowMs(), revision }), metadata };
   // As on a real server, the items of a list do not say their kind again.
-  const items = page.map(({ apiVersion: _apiVersion, kind: _kind, ...item }) => item);
+  const items = page.map(served).map(({ apiVersion: _apiVersion, kind: _kind, ...item }) => item);
   return { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata, items };
 }
 
@@ -182,6 +184,7 @@ async function write(
 ): Promise<void> {
   const { name } = call;
   const body = await readBody(request);
+  if (typeof body !== "object" || body === null) throw badRequest("couldn't get version/kind; json parse error");
   const warnings: string[] = [];
   const options = writeOptions(call, request, (text) => warnings.push(text));
   const done = async (): Promise<{ object: KubeObject; created: boolean }> => {

@@ -1,11 +1,10 @@
 import type { V1Ingress, V1Pod, V1Service } from "@kubernetes/client-node";
 
 import { kindNamed } from "./kinds.ts";
-import type { Kubelet } from "./kubelet.ts";
 import type { ObjectStore } from "./store.ts";
 
-export interface Ingress {
-  readonly route: (host: string, path: string) => { port: number } | "unavailable" | null;
+export interface Ingress<Address> {
+  readonly route: (host: string, path: string) => Address | "unavailable" | null;
   readonly hosts: () => string[];
 }
 
@@ -13,16 +12,18 @@ export interface Ingress {
  * An ingress controller's routing, over the pods themselves: a pod is in from its Ready condition until its deletion begins,
  * both of which one and the same cache shows in order, so that a rolling update has no moment without an endpoint.
  */
-export function newIngress(store: ObjectStore, kubelet: Pick<Kubelet, "portOf">): Ingress {
+export function newIngress<Address>(
+  store: Pick<ObjectStore, "get" | "list">,
+  addressOf: (pod: V1Pod, port: number) => Address | undefined,
+): Ingress<Address> {
   let turn = 0;
   return {
     route(host, path) {
       const backend = backendFor(host.toLowerCase().replace(/:\d+$/, ""), path);
       if (backend === null) return null;
-      const ports = endpoints(backend);
+      const addresses = endpoints(backend);
       turn += 1;
-      const port = ports[turn % ports.length];
-      return port === undefined ? "unavailable" : { port };
+      return addresses[turn % addresses.length] ?? "unavailable";
     },
     hosts: () => [...new Set(rules().flatMap(({ host }) => (host === undefined ? [] : [host])))].sort(),
   };
@@ -66,14 +67,15 @@ export function newIngress(store: ObjectStore, kubelet: Pick<Kubelet, "portOf">)
     namespace: string;
     service: string;
     port: number | string;
-  }): number[] {
+  }): Address[] {
     const found = store.get(kindNamed("Service"), namespace, service) as unknown as V1Service | undefined;
     const servicePort = found?.spec?.ports?.find((candidate) => candidate.port === port || candidate.name === port);
     const selector = Object.entries(found?.spec?.selector ?? {});
     if (servicePort === undefined || selector.length === 0) return [];
     const target = servicePort.targetPort ?? servicePort.port;
     const pods = store.list(kindNamed("Pod"), namespace) as unknown as V1Pod[];
-    return pods.flatMap(({ metadata, spec, status }) => {
+    return pods.flatMap((pod) => {
+      const { metadata, spec, status } = pod;
       if (
         metadata?.deletionTimestamp !== undefined ||
         !selector.every(([label, value]) => metadata?.labels?.[label] === value)
@@ -81,11 +83,8 @@ export function newIngress(store: ObjectStore, kubelet: Pick<Kubelet, "portOf">)
         return [];
       if (!(status?.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True")) return [];
       const named = (spec?.containers ?? []).flatMap(({ ports }) => ports ?? []).find(({ name }) => name === target);
-      const real = kubelet.portOf(
-        metadata?.uid ?? "",
-        typeof target === "number" ? target : (named?.containerPort ?? Number(target)),
-      );
-      return real === undefined ? [] : [real];
+      const address = addressOf(pod, typeof target === "number" ? target : (named?.containerPort ?? Number(target)));
+      return address === undefined ? [] : [address];
     });
   }
 }

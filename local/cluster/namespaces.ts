@@ -1,4 +1,4 @@
-import { kindNamed, kinds, resourceName } from "./kinds.ts";
+import { kindNamed, kinds } from "./kinds.ts";
 import type { KubeObject } from "./object.ts";
 import { StatusError } from "./status.ts";
 import type { ObjectStore } from "./store.ts";
@@ -57,7 +57,7 @@ export function endNamespaces(store: ObjectStore, clock: WorldClock, remove: Rem
       const left = store.list(kind, name);
       if (left.length > 0)
         remaining.push({
-          what: `${resourceName(kind)} has ${left.length} resource instances`,
+          what: `${kind.plural}.${kind.group} has ${left.length} resource instances`,
           finalizers: left.flatMap(({ metadata }) => metadata.finalizers ?? []),
         });
     }

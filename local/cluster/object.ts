@@ -83,3 +83,14 @@ export function parseStored(text: string): KubeObject {
 
 const timeKey = /(Time|Timestamp|startedAt|finishedAt)$/;
 const microTimes = new Set(["eventTime", "renewTime", "acquireTime", "lastObservedTime"]);
+
+/** As Go writes it: a counter of zero is left out, so a client that takes absent for unknown shows it here too. */
+export function served(object: KubeObject): KubeObject {
+  const { kind, status } = object;
+  if (status === undefined || (kind !== "Deployment" && kind !== "ReplicaSet")) return object;
+  // Of all these counters, only a ReplicaSet's `replicas` has no `omitempty`: k8s.io/api/apps/v1/types.go.
+  const said = Object.entries(status).filter(
+    ([key, value]) => value !== 0 || (kind === "ReplicaSet" && key === "replicas"),
+  );
+  return { ...object, status: Object.fromEntries(said) };
+}

@@ -15,7 +15,9 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
 /** RFC 6902; a failed `test` or a path that is not there is one and the same answer on a real API server. */
 export function jsonPatch(target: Fields, patch: unknown): Fields {
   if (!Array.isArray(patch))
-    throw badRequest("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch");
+    throw badRequest(
+      "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+    );
   const root = { root: structuredClone(target) as unknown };
   for (const operation of items(patch)) {
     const path = pointer(operation["path"]);
@@ -27,8 +29,7 @@ export function jsonPatch(target: Fields, patch: unknown): Fields {
         take(root, path);
         break;
       case "replace":
-        read(root, path);
-        set(root, path, operation["value"]);
+        set(root, path, operation["value"]); // the library of the real server makes what is not there, against the RFC
         break;
       case "move":
         add(root, path, take(root, pointer(operation["from"])));
@@ -40,7 +41,7 @@ export function jsonPatch(target: Fields, patch: unknown): Fields {
         if (!same(read(root, path, { absent: null }), operation["value"])) throw refusedPatch();
         break;
       default:
-        throw badRequest(`Unexpected kind: ${String(operation["op"])}`);
+        throw refusedPatch();
     }
   }
   if (!isFields(root.root)) throw refusedPatch();
@@ -49,7 +50,7 @@ export function jsonPatch(target: Fields, patch: unknown): Fields {
 
 function refusedPatch(): StatusError {
   // apiserver/pkg/endpoints/handlers/patch.go hands the cause to NewGenericServerResponse, which drops it.
-  return new StatusError(422, "Invalid", "the server rejected our request due to an error in our request");
+  return new StatusError(422, "Invalid", "the server rejected our request due to an error in our request", {});
 }
 
 function pointer(path: unknown): string[] {
@@ -144,12 +145,24 @@ function mergeList(target: unknown, patch: unknown[], at: { key: string; parent:
     else if (at0 === -1) merged.push(strategicMergePatch({}, item, at.key));
     else merged[at0] = strategicMergePatch(merged[at0], item, at.key);
   }
-  if (!Array.isArray(at.order)) return merged;
-  const rank = new Map(items(at.order).map((item, position) => [item[by], position]));
-  return merged
-    .map((item, position) => ({ item, rank: rank.get(item[by]) ?? position }))
-    .sort((left, right) => left.rank - right.rank)
-    .map(({ item }) => item);
+  const order = (Array.isArray(at.order) ? items(at.order) : patches).map((item) => item[by]);
+  const named = order.flatMap((key) => merged.filter((item) => item[by] === key));
+  const before = items(target).map((item) => item[by]);
+  return interleave(
+    merged.filter((item) => !order.includes(item[by])),
+    named,
+    (item) => before.indexOf(item[by]),
+  );
+}
+
+/** As strategicpatch's mergeSortedSlice: what the patch does not name goes before the first named item that it stood before. */
+function interleave(kept: readonly Fields[], named: readonly Fields[], place: (item: Fields) => number): Fields[] {
+  const left = [...kept];
+  const ordered = named.flatMap((item) => {
+    const later = left.findIndex((one) => place(one) >= place(item));
+    return [...left.splice(0, later === -1 ? left.length : later), item];
+  });
+  return [...ordered, ...left];
 }
 
 /** `patchMergeKey` of k8s.io/api, for the kinds served here. */

@@ -56,7 +56,7 @@ export function enforceQuota(store: ObjectStore, kind: Kind, object: KubeObject)
   const wanted = usageOf(kind, object);
   for (const quota of store.list(kindNamed("ResourceQuota"), namespace)) {
     const hard = fields(quota.spec?.["hard"]);
-    const unset = kind.kind === "Pod" ? computeKeys.filter((key) => key in hard && !(key in wanted)) : [];
+    const unset = kind.kind === "Pod" ? computeKeys.filter((key) => key in hard && !(key in wanted)).sort() : [];
     if (unset.length > 0) {
       const containers = items(object.spec?.["containers"]).map((container) => text(container["name"]));
       throw forbidden(

@@ -1,12 +1,21 @@
 import type { WorldClock } from "../clock.ts";
-import { refuseName } from "./admission.ts";
 import { applyIntent, recordUpdate, type Writer } from "./apply.ts";
-import { apiVersionOf, kindNamed, resourceName, type Kind } from "./kinds.ts";
+import { apiVersionOf, kindNamed, type Kind } from "./kinds.ts";
 import { fields, isFields, same, text, wholeSeconds, type Fields, type KubeObject } from "./object.ts";
 import { jsonPatch, mergePatch, strategicMergePatch } from "./patch.ts";
 import { decode } from "./schema.ts";
-import { badRequest, conflict, forbidden, invalid, notFound, StatusError } from "./status.ts";
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  forbidden,
+  invalid,
+  notFound,
+  StatusError,
+  type Cause,
+} from "./status.ts";
 import type { ObjectStore } from "./store.ts";
+import { refuseName } from "./validation.ts";
 import type { SimulatedCluster } from "./webernetes.ts";
 
 export interface Place {
@@ -47,6 +56,8 @@ export interface Resources {
 }
 
 const namespaceKind = kindNamed("Namespace");
+const scale = { group: "autoscaling", kind: "Scale" };
+const patchOptions = { group: "meta.k8s.io", kind: "PatchOptions" };
 const retries = 10;
 
 export function newResources({
@@ -71,7 +82,7 @@ export function newResources({
     const { kind } = place;
     const object = accept(place, body, options);
     if (object.metadata.resourceVersion !== undefined)
-      throw badRequest("resourceVersion should not be set on objects to be created");
+      throw new StatusError(500, "", "resourceVersion should not be set on objects to be created");
     const { generateName } = object.metadata;
     if ((object.metadata.name ?? "") === "" && generateName !== undefined)
       object.metadata.name = `${generateName}${randomSuffix()}`;
@@ -88,8 +99,9 @@ export function newResources({
   async function insert(kind: Kind, object: KubeObject, options: WriteOptions): Promise<KubeObject> {
     if (!options.dryRun) return await store.create(kind, object);
     if (store.get(kind, object.metadata.namespace, object.metadata.name) !== undefined) {
-      throw new StatusError(409, "AlreadyExists", `${resourceName(kind)} "${object.metadata.name}" already exists`);
+      throw alreadyExists(kind, object.metadata.name);
     }
+    await store.admit(kind, object, null);
     return {
       ...object,
       metadata: { ...object.metadata, uid: "00000000-0000-4000-8000-000000000000", creationTimestamp: now() },
@@ -99,10 +111,15 @@ export function newResources({
   async function replace(place: Place, name: string, body: Fields, options: WriteOptions): Promise<KubeObject> {
     if (options.subresource === "scale") return await scaleTo(place, name, () => body, options);
     const object = accept(place, body, options);
-    if (object.metadata.name !== name) {
-      throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);
-    }
-    return await change(place, name, () => structuredClone(object), options);
+    named(object, name);
+    const { uid } = object.metadata;
+    const unlessAnother = (live: KubeObject): KubeObject => {
+      // Of a whole object the uid is a precondition; a patch that names another one tries to change it.
+      if (uid !== undefined && uid !== live.metadata.uid)
+        throw conflict(place.kind, name, storageError(place, live, uid));
+      return structuredClone(object);
+    };
+    return await change(place, name, unlessAnother, options);
   }
 
   async function patch(
@@ -116,7 +133,7 @@ export function newResources({
     const object =
       options.subresource === "scale"
         ? await scaleTo(place, name, patched, options)
-        : await change(place, name, (live) => accept(place, patched(structuredClone(live)), options), options);
+        : await change(place, name, (live) => acceptPatched(place, live, patched, options), options);
     return { object, created: false };
   }
 
@@ -128,17 +145,22 @@ export function newResources({
   ): ReturnType<Resources["patch"]> {
     const intent = accept(place, body, { ...options, fieldValidation: "Apply" });
     if (options.manager === "")
-      throw badRequest(
-        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-      );
+      throw invalid(patchOptions, "", [
+        {
+          field: "fieldManager",
+          message: "Required value: is required for apply patch",
+          reason: "FieldValueRequired",
+        },
+      ]);
     if (intent.metadata.managedFields !== undefined) throw badRequest("metadata.managedFields must be nil");
     intent.metadata.name ??= name;
+    named(intent, name);
     const by = writer(options, "Apply");
     if (store.get(place.kind, place.namespace, name) === undefined && options.subresource === undefined) {
-      const { uid, resourceVersion } = intent.metadata;
-      // A precondition on an object that is not there any more must not create another one.
-      if (uid !== undefined || resourceVersion !== undefined)
-        throw uid === undefined ? notFound(place.kind, name) : conflict(place.kind, name, uidMismatch(uid, ""));
+      const { uid } = intent.metadata;
+      // A uid must not make another object; a resourceVersion alone does, on the real server as well.
+      if (uid !== undefined) throw conflict(place.kind, name, nobodysUid(uid));
+      delete intent.metadata.resourceVersion;
       insideLivingNamespace(place, name);
       const refusals = refuseName(place.kind, name);
       if (refusals.length > 0) throw invalid(place.kind, name, refusals);
@@ -162,10 +184,10 @@ export function newResources({
       const live = read({ kind, namespace }, name);
       const next = make(live);
       const { uid, resourceVersion } = next.metadata;
-      if (uid !== undefined && uid !== live.metadata.uid)
-        throw conflict(kind, name, uidMismatch(uid, live.metadata.uid ?? ""));
       if (resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion)
         throw conflict(kind, name);
+      if (uid !== undefined && uid !== live.metadata.uid)
+        throw invalid(kind, name, [immutableUid(uid), immutableUid(uid)]); // the real server looks twice, and says so twice
       keepServerFields(kind, live, next, options.subresource);
       if (options.applied !== true)
         recordUpdate(
@@ -173,6 +195,7 @@ export function newResources({
           next,
           writer({ ...options, subresource: options.recordAs ?? options.subresource }, "Update"),
         );
+      if (options.dryRun) await store.admit(kind, next, live);
       if (same(next, live) || options.dryRun) return options.dryRun ? next : live;
       try {
         return await store.update(kind, next);
@@ -195,7 +218,7 @@ export function newResources({
       (live) => {
         const wanted = fields(make(scaleOf(live))["spec"])["replicas"] ?? 0;
         if (typeof wanted !== "number" || wanted < 0) {
-          throw invalid(place.kind, name, [
+          throw invalid(scale, name, [
             {
               field: "spec.replicas",
               message: `Invalid value: ${text(wanted)}: must be greater than or equal to 0`,
@@ -215,9 +238,11 @@ export function newResources({
     const live = read(place, name);
     const { uid, resourceVersion } = options.preconditions ?? {};
     if (uid !== undefined && uid !== live.metadata.uid)
-      throw conflict(kind, name, uidMismatch(uid, live.metadata.uid ?? ""));
+      throw kind === namespaceKind
+        ? conflict(kind, name, otherUid(uid, live.metadata.uid ?? ""))
+        : undeletable(kind, name, uidMismatch(uid, live.metadata.uid ?? ""));
     if (resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion) {
-      throw conflict(
+      throw undeletable(
         kind,
         name,
         `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${live.metadata.resourceVersion}). The object might have been modified`,
@@ -291,7 +316,13 @@ export function newResources({
 /** From a request's body to an object: right kind, right place, known fields of the right types. */
 function accept({ kind, namespace }: Place, body: Fields, options: WriteOptions): KubeObject {
   const apiVersion = apiVersionOf(kind);
-  if (body["apiVersion"] !== undefined && (body["apiVersion"] !== apiVersion || body["kind"] !== kind.kind)) {
+  if (body["apiVersion"] === apiVersion && body["kind"] !== kind.kind) {
+    const [wrong, right] = [`${kind.version}.${text(body["kind"])}`, `${kind.group || "core"}.${kind.kind}`];
+    throw badRequest(
+      `${text(body["kind"])} in version "${kind.version}" cannot be handled as a ${kind.kind}: converting (${wrong}) to (${right}): unknown conversion`,
+    );
+  }
+  if (body["apiVersion"] !== undefined && body["apiVersion"] !== apiVersion) {
     throw badRequest(
       `${text(body["kind"])} in version "${text(body["apiVersion"])}" cannot be handled as a ${kind.kind}: the API version in the data (${text(body["apiVersion"])}) does not match the expected API version (${apiVersion})`,
     );
@@ -303,7 +334,7 @@ function accept({ kind, namespace }: Place, body: Fields, options: WriteOptions)
       throw new StatusError(
         500,
         "",
-        `failed to create typed patch object (${namespace ?? ""}/; ${apiVersion}, Kind=${kind.kind}): ${unknown.map((field) => `.${field}: field not declared in schema`).join(", ")}`,
+        `failed to create typed patch object (${namespace ?? ""}/${text(fields(body["metadata"])["name"])}; ${apiVersion}, Kind=${kind.kind}): ${unknown.map((field) => `.${field}: field not declared in schema`).join(", ")}`,
       );
     }
     if (options.fieldValidation === "Strict") {
@@ -324,6 +355,31 @@ function accept({ kind, namespace }: Place, body: Fields, options: WriteOptions)
     metadata: { ...metadata, ...(namespace === undefined ? {} : { namespace }) },
   });
   return object as KubeObject; // decode has checked it against the API's own schema
+}
+
+function named(object: KubeObject, name: string): KubeObject {
+  if (object.metadata.name === name) return object;
+  throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);
+}
+
+/** Where the result of a patch cannot be decoded, it is the patch that is invalid. */
+function acceptPatched(
+  place: Place,
+  live: KubeObject,
+  patched: (live: KubeObject) => Fields,
+  options: WriteOptions,
+): KubeObject {
+  const { name } = live.metadata;
+  const result = patched(structuredClone(live));
+  try {
+    return named(accept(place, result, options), name);
+  } catch (error) {
+    const undecodable = error instanceof StatusError ? /: (json: .*)$/s.exec(error.message)?.[1] : undefined;
+    if (undecodable === undefined) throw error;
+    const message = `Invalid value: ${JSON.stringify(JSON.stringify(result))}: ${undecodable}`;
+    const causes = [{ reason: "FieldValueInvalid", message, field: "patch" }];
+    throw new StatusError(422, "Invalid", ` "" is invalid: patch: ${message}`, { causes });
+  }
 }
 
 /** The API stores no nulls: a null in a manifest is a field left out. */
@@ -398,18 +454,49 @@ function patcher(type: string, body: unknown): (live: KubeObject) => Fields {
 export function scaleOf(object: KubeObject): KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const labels = Object.entries(fields(fields(object.spec?.["selector"])["matchLabels"]));
+  const replicas = object.spec?.["replicas"] ?? 1;
   return {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
     metadata: JSON.parse(
       JSON.stringify({ name, namespace, uid, resourceVersion, creationTimestamp }),
     ) as KubeObject["metadata"], // without the undefined ones
-    spec: { replicas: object.spec?.["replicas"] ?? 1 },
+    spec: replicas === 0 ? {} : { replicas },
     status: {
       replicas: object.status?.["replicas"] ?? 0,
       selector: labels.map(([key, value]) => `${key}=${text(value)}`).join(","),
     },
   };
+}
+
+function immutableUid(uid: string): Required<Cause> {
+  const message = `Invalid value: ${JSON.stringify(uid)}: field is immutable`;
+  return { field: "metadata.uid", message, reason: "FieldValueInvalid" };
+}
+
+function nobodysUid(wanted: string): string {
+  return `uid mismatch: the provided object specified uid ${wanted}, and no existing object was found`;
+}
+
+function otherUid(wanted: string, actual: string): string {
+  return `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${actual}`;
+}
+
+function storageError(
+  { kind, namespace }: Place,
+  { metadata: { name, uid = "" } }: KubeObject,
+  wanted: string,
+): string {
+  const key = ["/registry", kind.plural, ...(namespace === undefined ? [] : [namespace]), name].join("/");
+  return `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${otherUid(wanted, uid)}`;
+}
+
+/** Deletion names the kind where every other conflict names the resource: apiserver/pkg/registry/generic/registry/store.go. */
+function undeletable(kind: Kind, name: string, why: string): StatusError {
+  const group = kind.group === "" ? {} : { group: kind.group };
+  const what = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
+  const details = { name, ...group, kind: kind.kind };
+  return new StatusError(409, "Conflict", `Operation cannot be fulfilled on ${what} "${name}": ${why}`, details);
 }
 
 function uidMismatch(wanted: string, actual: string): string {

@@ -2,6 +2,7 @@ import * as models from "@kubernetes/client-node";
 
 import type { Kind } from "./kinds.ts";
 import { isFields, type Fields } from "./object.ts";
+import { parseQuantity } from "./quantity.ts";
 import { badRequest } from "./status.ts";
 
 interface Attribute {
@@ -40,7 +41,9 @@ function walk(value: unknown, type: string, path: string, context: Walk): void {
     for (const [position, item] of value.entries()) walk(item, itemType, `${path}[${position}]`, context);
   } else if (valueType !== undefined) {
     if (!isFields(value)) throw mismatch(value, type, path, context);
-    for (const [key, item] of Object.entries(value)) walk(item, valueType, `${path}.${key}`, context);
+    if (quantities.test(path)) return decodeQuantities(value, context);
+    // As Go names a map's values: by the map.
+    for (const item of Object.values(value)) walk(item, valueType, path, context);
   } else if (type === "string" || type === "number" || type === "boolean") {
     // oxlint-disable-next-line valid-typeof -- compared with the generated table's own names
     if (typeof value !== type) throw mismatch(value, type, path, context);
@@ -57,6 +60,19 @@ function walk(value: unknown, type: string, path: string, context: Walk): void {
         delete value[key];
       }
     }
+  }
+}
+
+const quantities = /\.(requests|limits|hard|min|max|default|defaultRequest)$/;
+
+/** `cpu: 1` is as good as `cpu: "1"`, which the generated tables do not know. */
+function decodeQuantities(amounts: Fields, { kind }: Walk): void {
+  for (const [name, amount] of Object.entries(amounts)) {
+    if (Number.isNaN(parseQuantity(amount)))
+      throw badRequest(
+        `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`,
+      );
+    amounts[name] = String(amount);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Kind } from "./kinds.ts";
 import { fields, text, type KubeObject } from "./object.ts";
 import { badRequest } from "./status.ts";
 
@@ -20,11 +21,16 @@ export function labelSelector(selector: string): Predicate {
   return ({ metadata: { labels = {} } }) => tests.every((test) => test(labels));
 }
 
-/** `metadata.name=web,status.phase!=Running`: any scalar field of the object. */
-export function fieldSelector(selector: string): Predicate {
+/** Kinds that can be selected by more than name and namespace; here by any scalar field. */
+const selectable = new Set(["Event", "Namespace", "Node", "Pod", "ReplicaSet", "Secret"]);
+
+/** `metadata.name=web,status.phase!=Running` */
+export function fieldSelector({ kind }: Kind, selector: string): Predicate {
   const tests = split(selector).map((term) => {
     const [, path = "", sign = "", value = ""] = /^([\w.]+)\s*(==|=|!=)\s*(.*)$/.exec(term) ?? [];
     if (sign === "") throw badRequest(`invalid selector: '${term}'; can't understand '${term}'`);
+    if (!selectable.has(kind) && path !== "metadata.name" && path !== "metadata.namespace")
+      throw badRequest(`"${path}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
     return (object: KubeObject) =>
       (text(path.split(".").reduce<unknown>((at, part) => fields(at)[part], object)) === value) === (sign !== "!=");
   });

@@ -10,9 +10,9 @@ export interface Cause {
 export class StatusError extends Error {
   readonly code: number;
   readonly reason: string;
-  readonly details: Readonly<Record<string, unknown>>;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(code: number, reason: string, message: string, details: Readonly<Record<string, unknown>> = {}) {
+  constructor(code: number, reason: string, message: string, details?: Readonly<Record<string, unknown>>) {
     super(message);
     this.code = code;
     this.reason = reason;
@@ -21,7 +21,16 @@ export class StatusError extends Error {
 
   toStatus(): object {
     const { code, reason, message, details } = this;
-    return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason, details, code };
+    return {
+      kind: "Status",
+      apiVersion: "v1",
+      metadata: {},
+      status: "Failure",
+      message,
+      ...(reason === "" ? {} : { reason }),
+      ...(details === undefined ? {} : { details }),
+      code,
+    };
   }
 }
 
@@ -29,8 +38,9 @@ export function notFound(kind: Kind, name: string): StatusError {
   return new StatusError(404, "NotFound", `${resourceName(kind)} "${name}" not found`, about(kind, name));
 }
 
-export function alreadyExists(kind: Kind, name: string): StatusError {
-  return new StatusError(409, "AlreadyExists", `${resourceName(kind)} "${name}" already exists`, about(kind, name));
+export function alreadyExists(kind: Kind, name: string, going = false): StatusError {
+  const message = `${going ? "object is being deleted: " : ""}${resourceName(kind)} "${name}" already exists`;
+  return new StatusError(409, "AlreadyExists", message, about(kind, name));
 }
 
 export function conflict(
@@ -46,12 +56,16 @@ export function conflict(
   );
 }
 
-export function invalid(kind: Kind, name: string, causes: readonly Required<Cause>[]): StatusError {
-  const lines = causes.map(({ field, message }) => `${field}: ${message}`);
+export function invalid(
+  kind: Pick<Kind, "group" | "kind">,
+  name: string,
+  causes: readonly Required<Cause>[],
+): StatusError {
+  const lines = [...new Set(causes.map(({ field, message }) => `${field}: ${message}`))];
   const list = lines.length === 1 ? lines[0] : `[${lines.join(", ")}]`;
   const qualified = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
   return new StatusError(422, "Invalid", `${qualified} "${name}" is invalid: ${list}`, {
-    name,
+    ...(name === "" ? {} : { name }),
     ...(kind.group === "" ? {} : { group: kind.group }),
     kind: kind.kind,
     causes,

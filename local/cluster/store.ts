@@ -29,6 +29,8 @@ export interface ObjectStore {
   /** Compare-and-swap on `metadata.resourceVersion`. */
   update(kind: Kind, object: KubeObject): Promise<KubeObject>;
   delete(kind: Kind, namespace: string | undefined, name: string): Promise<void>;
+  /** Completes or refuses as a write would, and stores nothing. */
+  admit(kind: Kind, object: KubeObject, existing: KubeObject | null): Promise<void>;
   /** Every change after `since`, then those to come, in order; "gone" where they are no longer kept. */
   follow(since: number, listener: (change: Change) => void): (() => void) | "gone";
   /** Whoever asks for changes before now is told that they are gone. */
@@ -76,7 +78,8 @@ export async function openStore(
     revision: () => Math.max(latest, etcd.stateRef.revision),
     async create(kind, object) {
       const { name, namespace } = object.metadata;
-      if (cache.get(kind)?.has(keyOf(namespace, name)) === true) throw alreadyExists(kind, name);
+      const there = cache.get(kind)?.get(keyOf(namespace, name));
+      if (there !== undefined) throw alreadyExists(kind, name, there.metadata.deletionTimestamp !== undefined);
       await translate(kind, object, () => storeOf(kind).create(object));
       return stored(kind, namespace, name);
     },
@@ -96,6 +99,9 @@ export async function openStore(
     },
     async delete(kind, namespace, name) {
       if (!(await storeOf(kind).delete(name, namespace))) throw notFound(kind, name);
+    },
+    async admit(kind, object, existing) {
+      (await admit(kind, object, existing))?.();
     },
     follow(since, listener) {
       if (since < oldest) return "gone";
@@ -216,7 +222,7 @@ function watchWrites(simulator: Webernetes, cluster: SimulatedCluster, admit: Ad
       const done = await admitWrite(this, object, existing);
       const finish = await guard(done, () => beginUpdate.call(this, object, existing));
       if (hasGeneration.has(this.opts.kind)) {
-        const unchanged = same(withoutStatus(object), withoutStatus(existing));
+        const unchanged = same(counted(object), counted(existing));
         object.metadata.generation = (existing.metadata.generation ?? 1) + (unchanged ? 0 : 1);
       }
       return chain(finish, done);
@@ -260,8 +266,13 @@ function chain(finish: Finish, done: (() => void) | undefined): Finish {
   };
 }
 
-function withoutStatus({ metadata: _metadata, status: _status, ...rest }: KubeObject): object {
-  return rest;
+/**
+ * What `generation` counts changes of: the spec, and a Deployment's annotations, since its ReplicaSets get them too
+ * (k8s.io/kubernetes pkg/registry/apps/deployment/strategy.go). The controller's own come by way of the status.
+ */
+function counted({ kind, metadata, spec }: KubeObject): object {
+  const annotations = Object.entries((kind === "Deployment" ? metadata.annotations : undefined) ?? {});
+  return [spec, Object.fromEntries(annotations.filter(([key]) => !key.startsWith("deployment.kubernetes.io/")))];
 }
 
 /** The simulator's plain errors as the API server's answers. */

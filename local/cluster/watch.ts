@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Call, FacadeParts } from "./facade.ts";
 import { apiVersionOf } from "./kinds.ts";
-import type { KubeObject } from "./object.ts";
-import { StatusError } from "./status.ts";
+import { served, type KubeObject } from "./object.ts";
+import { badRequest, StatusError } from "./status.ts";
 import type { Change } from "./store.ts";
 import { table } from "./tables.ts";
 
@@ -20,6 +20,7 @@ export function serveWatch(
   const { kind, namespace, matches, query, asTable } = call;
   const since = query.get("resourceVersion") ?? "";
   const initial = query.get("sendInitialEvents") === "true" || since === "" || since === "0";
+  if (Number.isNaN(Number(since))) throw badRequest(`resourceVersion: Invalid value: ${JSON.stringify(since)}`);
   const bookmarks = query.get("allowWatchBookmarks") === "true";
   response.writeHead(200, { "content-type": "application/json", "transfer-encoding": "chunked" });
   response.flushHeaders();
@@ -54,7 +55,7 @@ export function serveWatch(
   function write(type: string, object: KubeObject): void {
     const shown = asTable
       ? table(kind, [object], { nowMs: clock.nowMs(), revision: object.metadata.resourceVersion ?? "" })
-      : object;
+      : served(object);
     response.write(`${JSON.stringify({ type, object: shown })}\n`);
   }
 

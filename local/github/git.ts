@@ -1,5 +1,6 @@
 import { execFile, type ExecFileException } from "node:child_process";
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 
 export interface Identity {
   readonly name: string;
@@ -35,6 +36,7 @@ export interface TreeEntry {
 
 const MOST_REMEMBERED = 5000;
 export const NO_COMMIT = "0".repeat(40);
+const ID = /^[0-9a-f]{40}$/;
 const EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
 /** One bare repository, through the system's `git`. Names that come from outside are refs and paths, never options. */
@@ -49,7 +51,8 @@ export interface Git {
   mergeBase(a: string, b: string): Promise<string | null>;
   /** What changed between two commits; `from` null: everything in `to`. */
   changes(from: string | null, to: string): Promise<readonly FileChange[]>;
-  branchesWith(sha: string): Promise<string[]>;
+  /** Branches that contain the commit, with their tips. */
+  branchesWith(sha: string): Promise<{ name: string; tip: string }[]>;
   tree(revision: string, path: string, depth: "one level" | "recursive"): Promise<TreeEntry[]>;
   blob(sha: string): Promise<Buffer>;
   /** A commit on a branch; content null removes the file. */
@@ -107,6 +110,9 @@ export async function openGit(dir: string): Promise<Git> {
     return answer;
   };
 
+  // No commit is ever taken out of these repositories.
+  const commits = new Set<string>();
+
   const self: Git = {
     dir,
     async refs(prefix = "refs/heads") {
@@ -114,11 +120,16 @@ export async function openGit(dir: string): Promise<Git> {
       return new Map(rows.map((row) => [row.slice(row.indexOf(" ") + 1), row.slice(0, row.indexOf(" "))]));
     },
     async resolve(revision) {
-      const isId = /^[0-9a-f]{40}$/.test(revision);
-      for (const name of isId ? [revision] : [`refs/heads/${revision}`, `refs/tags/${revision}`, revision]) {
+      const isId = ID.test(revision);
+      const names = [`refs/heads/${revision}`, `refs/tags/${revision}`, revision];
+      for (const name of isId || revision.startsWith("refs/") ? [revision] : names) {
         if (name.startsWith("-") || /[\s~^:?*[\\]|\.\./.test(name)) return null;
+        const known = isId ? commits.has(revision) && revision : await looseHead(dir, name);
+        if (known) return known;
         const found = await runGit(["--git-dir", dir, "rev-parse", "--verify", "--quiet", `${name}^{commit}`]);
-        if (found.code === 0) return String(found.out).trim();
+        if (found.code !== 0) continue;
+        if (isId) commits.add(revision);
+        return String(found.out).trim();
       }
       return null;
     },
@@ -140,18 +151,30 @@ export async function openGit(dir: string): Promise<Git> {
         return parseChanges(String(await git(["diff-tree", ...shape, from ?? EMPTY_TREE, to])).split("\0"));
       }),
     async branchesWith(sha) {
-      const refs = await lines(["for-each-ref", `--contains=${sha}`, "--format=%(refname)", "refs/heads"]);
-      return refs.map((ref) => ref.slice("refs/heads/".length));
+      const rows = await lines([
+        "for-each-ref",
+        `--contains=${sha}`,
+        "--format=%(objectname) %(refname)",
+        "refs/heads",
+      ]);
+      return rows.map((row) => ({
+        name: row.slice(row.indexOf(" refs/heads/") + 12),
+        tip: row.slice(0, row.indexOf(" ")),
+      }));
     },
     async tree(revision, path, depth) {
       const args = ["ls-tree", "-z", "--long", ...(depth === "recursive" ? ["-r", "-t"] : []), revision];
-      const rows = String(await git(path === "" ? args : [...args, "--", path])).split("\0");
-      return rows.filter((row) => row !== "").map(parseTreeEntry);
+      const list = async (): Promise<TreeEntry[]> => {
+        const rows = String(await git(path === "" ? args : [...args, "--", path])).split("\0");
+        return rows.filter((row) => row !== "").map(parseTreeEntry);
+      };
+      return ID.test(revision) ? once(`tree ${revision} ${depth} ${path}`, list) : list();
     },
-    blob: (sha) => git(["cat-file", "blob", sha]),
+    blob: (sha) => once(`blob ${sha}`, () => git(["cat-file", "blob", sha])),
     async write(commit) {
       await git(["fast-import", "--quiet", "--date-format=raw"], fastImport(commit));
-      return String(await git(["rev-parse", `refs/heads/${commit.branch}`])).trim();
+      const ref = `refs/heads/${commit.branch}`;
+      return (await looseHead(dir, ref)) ?? String(await git(["rev-parse", ref])).trim();
     },
     async merge(base, head) {
       const how = ["merge-tree", "--write-tree", "--no-messages", "--allow-unrelated-histories"];
@@ -198,6 +221,13 @@ export async function openGit(dir: string): Promise<Git> {
     archive: (sha, prefix) => git(["archive", "--format=tar.gz", `--prefix=${prefix}/`, sha]),
   };
   return self;
+}
+
+/** A branch's tip as git keeps it until refs are packed, which nothing does here; null: ask git. One read instead of one process. */
+async function looseHead(dir: string, ref: string): Promise<string | null> {
+  if (!ref.startsWith("refs/heads/")) return null;
+  const text = await readFile(`${dir}/${ref}`, "utf8").catch(() => "");
+  return ID.test(text.trim()) ? text.trim() : null;
 }
 
 /** Runs git to its end; a refusal is an exit code, for the caller to judge. */

@@ -27,6 +27,8 @@ export interface LocalGitHubOptions {
     readonly token: string;
     readonly permission: Exclude<Permission, "none">;
   }[];
+  /** Where the numbers of accounts, repositories and everything else begin. */
+  readonly firstId?: number;
   /** After the refs moved. A deleted ref has `sha` all zeros. */
   readonly onPush?: (push: Push) => void;
   /** Somebody asked for a check run of the CI stand-in again. */

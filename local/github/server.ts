@@ -67,7 +67,7 @@ const ROUTES: readonly Route[] = [
 
 export async function createLocalGitHub(options: LocalGitHubOptions): Promise<LocalGitHub> {
   mkdirSync(join(options.dir, "git"), { recursive: true });
-  const state = openState(join(options.dir, "github.sqlite"));
+  const state = openState(join(options.dir, "github.sqlite"), options.firstId);
   const hub = createHub(options, state, createWebhooks(options, state), createRateLimits(options.clock));
   const unknownRoutes: string[] = [];
   return {

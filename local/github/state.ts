@@ -236,7 +236,8 @@ export interface State {
   close(): void;
 }
 
-export function openState(file: string): State {
+/** @param firstId the first id it gives out, if it has given none yet */
+export function openState(file: string, firstId = 1001): State {
   const database = new DatabaseSync(file);
   // NORMAL with a write-ahead log: no fsync for each write, and a killed process loses nothing.
   database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
@@ -255,7 +256,7 @@ export function openState(file: string): State {
   // The table holds what `put` wrote under that kind, so the casts below are its inverse.
   const state: State = {
     nextId() {
-      const last = (state.get("counter", 1)?.last ?? 1000) + 1;
+      const last = (state.get("counter", 1)?.last ?? firstId - 1) + 1;
       state.put("counter", { id: 1, last });
       return last;
     },

@@ -1,13 +1,18 @@
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { type TestContext } from "vitest";
 import type { LocalGitHubOptions } from "../../local/github/hub.ts";
+import type { Layer } from "../../local/ci/image.ts";
 import type { Exchange } from "../../local/github/server.ts";
-import { createWorld, type World, type WorldOptions } from "../../local/world.ts";
+import { createWorld, type OutsideCluster, type World, type WorldOptions } from "../../local/world.ts";
+import { previewNamespaceName } from "../../src/core/places.ts";
 import { parseRepoId, targetId } from "../../src/core/names.ts";
 import { createTestCi, type TestCi } from "./instant-ci.ts";
 import { createPerson, type Person } from "./person.ts";
+import type { Planted } from "./leaks.ts";
 import { isError, problemsOf } from "./proof.ts";
 import { createSight, type Sight } from "./sight.ts";
 import { advance, isIdle } from "./time.ts";
@@ -19,6 +24,8 @@ export interface JourneyOptions {
   readonly interfere?: NonNullable<WorldOptions["interfere"]>;
   /** More people than the maintainer; see `Repository.as`. */
   readonly people?: LocalGitHubOptions["users"];
+  /** Secrets of the test's own, which may stand nowhere at the end, as the world's own may not. */
+  readonly planted?: readonly Planted[];
   /** What may be left at the end that otherwise fails the test. */
   readonly tolerate?: readonly Tolerated[];
 }
@@ -31,6 +38,7 @@ export interface Repository extends Sight {
   readonly owner: string;
   readonly name: string;
   readonly id: number;
+  previewNamespace(number: number): string;
   /** The maintainer. */
   readonly person: Person;
   /** Somebody else of `people`; in a fork, with its owner's name. */
@@ -42,6 +50,12 @@ export interface Journey extends Repository {
   /** The present one: `restart` makes another. */
   readonly world: World;
   readonly ci: TestCi;
+  /** What stands in every name of this world; "" where it has its cluster to itself. */
+  readonly apart: string;
+  /** Where the shop's environments live. */
+  readonly namespaces: World["namespaces"];
+  /** `pretend`: a fake kubelet says that pods run; there is no page to ask, and no log of an application. */
+  readonly pods: "run" | "pretend";
   /** Proa's log so far, one line each. */
   readonly log: readonly string[];
   /** A repository besides the shop. */
@@ -63,19 +77,49 @@ export interface Pace {
 }
 
 /** Longer than any wait of a sound world takes on a busy machine. */
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = { local: 45_000, outside: 90_000 } as const; // a real cluster takes its time to delete a namespace
+
+/** What a suite of journeys begins with: they are the same in every tier, the worlds are not. */
+export type StartWorld = (t: TestContext, options?: JourneyOptions) => Promise<Journey>;
 
 /** GitHub, CI, registry, cluster and Proa in a folder of their own; at the end of the test all of it is checked and gone. */
-export async function startWorld(t: TestContext, options: JourneyOptions = {}): Promise<Journey> {
+export const startWorld: StartWorld = (t, options = {}) => start(t, options, null);
+
+/** The same around a real cluster with a fake kubelet, which others may use at the same time: every name in it is the world's own. */
+export const worldsOn =
+  (cluster: Omit<OutsideCluster, "apart">): StartWorld =>
+  (t, options = {}) =>
+    // No commit's own tests: where its code does not run, it does not matter what they say.
+    start(t, { ...options, ci: options.ci === "manual" ? "manual" : "instant" }, { cluster, pods: "pretend" });
+
+/** The same on real nodes, whose containers see nothing of this machine: Node is in the layers below the application's own. */
+export const worldsOnNodes =
+  (cluster: Omit<OutsideCluster, "apart">, base: readonly Layer[]): StartWorld =>
+  (t, options = {}) =>
+    start(t, { ...options, ci: options.ci === "manual" ? "manual" : "instant" }, { cluster, pods: "run", base });
+
+/** A cluster that is not the local one. */
+interface Given {
+  readonly cluster: Omit<OutsideCluster, "apart">;
+  readonly pods: Journey["pods"];
+  readonly base?: readonly Layer[];
+}
+
+async function start(t: TestContext, options: JourneyOptions, given: Given | null): Promise<Journey> {
+  const pods = given?.pods ?? "run";
+  const apart = given === null ? "" : randomBytes(3).toString("hex");
+  const cluster = given === null ? {} : { cluster: { ...given.cluster, apart } };
+  const images = given?.base === undefined ? {} : { base: given.base };
   const dir = mkdtempSync(join(tmpdir(), "proa-journey-"));
   const log: string[] = [];
   const exchanges: Exchange[] = [];
-  const { ci: mode = "instant", tolerate = [], deliver, interfere, people = [] } = options;
+  const { ci: mode = "instant", tolerate = [], planted = [], deliver, interfere, people = [] } = options;
   let testCi: TestCi | null = null;
   let version = 0;
 
-  const start = (port: number): Promise<World> =>
+  const create = (port: number): Promise<World> =>
     createWorld({
+      ...cluster,
       dir: join(dir, "world"),
       port,
       env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
@@ -84,9 +128,9 @@ export async function startWorld(t: TestContext, options: JourneyOptions = {}): 
       people,
       ...(deliver ? { deliver } : {}),
       ...(interfere ? { interfere } : {}),
-      ...(mode === "real" ? {} : { ci: (ciOptions) => (testCi = createTestCi(ciOptions, mode)) }),
+      ...(mode === "real" ? {} : { ci: (ciOptions) => (testCi = createTestCi(ciOptions, { mode, ...images })) }),
     });
-  let world = await start(0);
+  let world = await create(0);
   const port = Number(new URL(world.url).port);
 
   function repositoryAt(owner: string, name: string, id: number): Repository {
@@ -105,11 +149,13 @@ export async function startWorld(t: TestContext, options: JourneyOptions = {}): 
       });
     };
     const person = as("maintainer");
-    return { ...createSight(() => world, person.octokit, { owner, repo: name }), owner, name, id, person, as };
+    const sight = createSight({ world: () => world, octokit: person.octokit, at: { owner, repo: name }, id, pods });
+    const previewNamespace = (number: number): string => previewNamespaceName({ owner, repo: name, number });
+    return { ...sight, owner, name, id, previewNamespace, person, as };
   }
 
   async function until<T>(condition: () => Promise<T> | T, sentence: string, pace: Pace = {}): Promise<NonNullable<T>> {
-    const { stepMs, withinMs = PATIENCE_MS } = pace;
+    const { stepMs, withinMs = PATIENCE_MS[given === null ? "local" : "outside"] } = pace;
     const deadline = performance.now() + withinMs;
     for (;;) {
       const seen = await condition();
@@ -125,7 +171,8 @@ export async function startWorld(t: TestContext, options: JourneyOptions = {}): 
 
   t.onTestFinished(async () => {
     const failed = t.task.result?.state === "fail";
-    const problems = failed ? [] : problemsOf({ world, exchanges, log, tolerate });
+    const problems = failed ? [] : problemsOf({ dir: join(dir, "world"), world, exchanges, log, tolerate, planted });
+    if (given !== null) await deleteNamespaces(world);
     await world.close();
     rmSync(dir, { recursive: true, force: true });
     if (problems.length > 0) throw new Error(`the journey ended, but:\n${problems.join("\n")}`);
@@ -134,6 +181,9 @@ export async function startWorld(t: TestContext, options: JourneyOptions = {}): 
   return {
     ...repositoryAt(world.repo.owner, world.repo.name, world.repo.id),
     log,
+    pods,
+    apart,
+    namespaces: world.namespaces,
     get world() {
       return world;
     },
@@ -152,7 +202,8 @@ export async function startWorld(t: TestContext, options: JourneyOptions = {}): 
         const due = (world.lambda.nextDueAt() ?? Infinity) - world.clock.nowMs();
         return due > withinMs && isIdle(world);
       };
-      await until(isQuiet, "everything is quiet");
+      // No further in one step than what it waits for: quiet is not a reason to skip minutes in which something may come up.
+      await until(isQuiet, "everything is quiet", { stepMs: withinMs });
     },
     async pass(ms) {
       const end = world.clock.nowMs() + ms;
@@ -161,9 +212,20 @@ export async function startWorld(t: TestContext, options: JourneyOptions = {}): 
     },
     async restart() {
       await world.close();
-      world = await start(port);
+      world = await create(port);
     },
   };
+}
+
+/** Whatever is left of this world in a cluster that outlives it. Nobody waits for that: it takes the cluster some seconds. */
+async function deleteNamespaces({ cluster, store }: World): Promise<void> {
+  const config = new KubeConfig();
+  config.loadFromString(cluster.kubeconfig("admin"));
+  const core = config.makeApiClient(CoreV1Api);
+  for (const { id } of await store.repos()) {
+    const { items } = await core.listNamespace({ labelSelector: `proa.dev/repository-id=${id}` });
+    for (const { metadata } of items) await core.deleteNamespace({ name: metadata?.name ?? "" });
+  }
 }
 
 /** What somebody needs to know about a wait that did not end. */
@@ -171,7 +233,7 @@ async function describe(world: World, log: readonly string[]): Promise<string> {
   const { store, lambda, cluster, clock } = world;
   const due = lambda.nextDueAt();
   const lines = [
-    `functions ${lambda.busy() ? "run" : "rest"}, cluster ${cluster.busy() ? "busy" : "rests"}, next due in ${due === null ? "-" : due - clock.nowMs()} ms`,
+    `functions ${lambda.busy() ? "run" : "rest"}, cluster ${(await cluster.busy()) ? "busy" : "rests"}, next due in ${due === null ? "-" : due - clock.nowMs()} ms`,
   ];
   for (const { id } of await store.repos()) {
     const repoId = parseRepoId(id);

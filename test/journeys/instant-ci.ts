@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Octokit } from "@octokit/rest";
 import type { LocalCi, LocalCiOptions } from "../../local/ci/ci.ts";
-import { buildConfig, buildLayer, pushImage } from "../../local/ci/image.ts";
+import { buildConfig, buildLayer, digestOf, imageManifest, type Layer, pushImage } from "../../local/ci/image.ts";
 import { planRun } from "../../local/ci/plan.ts";
+import { variants } from "../../local/seed/variants.ts";
 
 export interface Commit {
   readonly owner: string;
@@ -24,11 +25,17 @@ export interface TestCi extends LocalCi {
   report(commit: Commit, conclusion: Conclusion | null, name?: string): Promise<void>;
 }
 
+export interface TestCiOptions {
+  readonly mode: "instant" | "manual";
+  /** What stands below an application's own layer, where its process sees nothing of this machine. */
+  readonly base?: readonly Layer[];
+}
+
 /**
  * As the local CI, but `npm test` is not run: a commit whose message begins with `failing-test` fails, and every other one
  * passes at once. `manual`: nothing happens by itself.
  */
-export function createTestCi(options: LocalCiOptions, mode: "instant" | "manual"): TestCi {
+export function createTestCi(options: LocalCiOptions, { mode, base = [] }: TestCiOptions): TestCi {
   const { apiUrl, token, registry } = options;
   const octokit = new Octokit({ baseUrl: apiUrl(), auth: token, log: SILENT });
   const runs = new Map<string, number>();
@@ -53,10 +60,13 @@ export function createTestCi(options: LocalCiOptions, mode: "instant" | "manual"
       const { owner, repo } = commit;
       const plan = planRun({ owner, repo, host: registry.host, read: (path) => readText(join(source, path)) });
       if (plan.kind === "unsupported") throw new Error(plan.because);
-      const layer = await buildLayer(source, join(dir, "layer.tar.gz"));
+      const layers = [...base, await buildLayer(source, join(dir, "layer.tar.gz"))];
       const to = { url: registry.url(), token: registry.token, tag, signal: stop.signal };
-      for (const each of plan.builds)
-        await pushImage(buildConfig(each, commit.sha, layer), layer, { ...to, repository: each.repository });
+      for (const each of plan.builds) {
+        const config = buildConfig(each, commit.sha, layers);
+        const manifest = playing(behaviourOf(join(source, each.path)), config, layers);
+        await pushImage(config, layers, { ...to, repository: each.repository }, manifest);
+      }
     } finally {
       await rm(dir, { recursive: true, force: true });
     }
@@ -105,6 +115,33 @@ export function createTestCi(options: LocalCiOptions, mode: "instant" | "manual"
       await Promise.all(underWay);
     },
   };
+}
+
+/**
+ * What a fake kubelet plays, which runs no code and sees no more of an image than its digest: these are its last two digits. A
+ * kubelet that runs the code does not care.
+ */
+const PLAYED = { good: "00", crashing: "c0", "never-ready": "e0", unpullable: "d0", evicted: "a0" } as const;
+type Behaviour = keyof typeof PLAYED;
+
+/** The file that names the behaviour of what has no code for it: a pull that fails and an eviction are the node's doing. */
+export const PLAYS_FILE = "plays.txt";
+
+function behaviourOf(folder: string): Behaviour {
+  const named = readText(join(folder, PLAYS_FILE))?.trim();
+  const kinds = Object.keys(PLAYED) as Behaviour[];
+  const catalogue = readText(join(folder, "catalogue.js"));
+  const isAsWritten = (kind: Behaviour): boolean =>
+    (kind === "crashing" || kind === "never-ready") && variants[kind](0)["catalogue.js"] === catalogue;
+  return kinds.find((kind) => kind === named) ?? kinds.find(isAsWritten) ?? "good";
+}
+
+/** A manifest of that image whose digest ends as wanted; a counter in an annotation finds it after some 256 attempts. */
+function playing(behaviour: Behaviour, config: Buffer, layers: readonly Layer[]): Buffer {
+  for (let n = 0; ; n++) {
+    const manifest = imageManifest(config, layers, { "dev.proa.test/nonce": `${n}` });
+    if (digestOf(manifest).endsWith(PLAYED[behaviour])) return manifest;
+  }
 }
 
 const ignore = (): void => undefined;

@@ -2,16 +2,21 @@ import type { Exchange } from "../../local/github/server.ts";
 import type { World } from "../../local/world.ts";
 import { type CheckExchange, createOpenApiChecker } from "../parity/openapi-checker.ts";
 import type { Tolerated } from "./harness.ts";
+import { leaksOf, outputsOf, type Planted, plantedIn } from "./leaks.ts";
 
 export interface Remains {
+  /** The world's folder. */
+  readonly dir: string;
   readonly world: World;
   readonly exchanges: readonly Exchange[];
   readonly log: readonly string[];
   readonly tolerate: readonly Tolerated[];
+  /** Besides the world's own secrets. */
+  readonly planted: readonly Planted[];
 }
 
 /** What no journey may leave behind, whatever it was about. */
-export function problemsOf({ world, exchanges, log, tolerate }: Remains): string[] {
+export function problemsOf({ dir, world, exchanges, log, tolerate, planted }: Remains): string[] {
   const unless = (kind: Tolerated, problems: () => string[]): string[] => (tolerate.includes(kind) ? [] : problems());
   return [
     ...world.github.unknownRoutes.map((route) => `${route} is not served by the local GitHub`),
@@ -19,6 +24,7 @@ export function problemsOf({ world, exchanges, log, tolerate }: Remains): string
       world.queue.deadLetters().map((letter) => `dead letter: ${JSON.stringify(letter)}`),
     ),
     ...unless("error lines", () => log.filter(isError)),
+    ...leaksOf([...planted, ...plantedIn(world, exchanges)], outputsOf(dir, log, exchanges)),
     ...unless("nonconforming exchanges", () => nonconforming(exchanges)),
   ];
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { OutsideError } from "../../src/core/problem.ts";
 import { startWorld } from "./harness.ts";
-import { commentSays, configure, live, onGitHub, previewNamespace, setSuspended } from "./races-support.ts";
+import { commentSays, configure, kubectl, live, onGitHub, previewNamespace, setSuspended } from "./races-support.ts";
 
 test("race 31: beyond the cap previews queue with their position, and each comes up when one goes", async (t) => {
   const shop = await startWorld(t);
@@ -141,6 +141,21 @@ test("race 35: after an outage whose webhooks are gone for ever, a sweep finds w
   await live(shop, pushed, "production");
   await live(shop, draft.sha, "preview");
   await commentSays(shop, gone.number, "Preview is ready");
+});
+
+test("previews of another installation in the same cluster are none of a sweep's business", async (t) => {
+  const shop = await startWorld(t);
+  const { core } = kubectl(shop);
+  for (let number = 1; number <= 11; number++) {
+    const labels = {
+      "app.kubernetes.io/managed-by": "proa",
+      "proa.dev/repository-id": "999999999",
+      "proa.dev/pull-request": `${number}`,
+    };
+    await core.createNamespace({ body: { metadata: { name: `others-shop-pr-${number}`, labels } } });
+  }
+  await shop.pass(25 * 60_000); // two sweeps, the second of which sees namespaces that are not young any more
+  expect(shop.log.filter((line) => line.includes("sweep stopped"))).toEqual([]);
 });
 
 test("race 48: a renamed repository keeps its previews and environments, and their history", async (t) => {

@@ -12,9 +12,14 @@ import type { Journey } from "./harness.ts";
 
 type Yaml = Record<string, unknown>;
 
-/** The shop's `.proa.yml` with some of it changed: maps are merged, `null` takes a key out, everything else replaces. */
-export function shopConfig(change: Yaml): string {
-  return stringify(merged(parse(shopFiles()[".proa.yml"] ?? "") as Yaml, change), { aliasDuplicateObjects: false });
+/**
+ * The shop's `.proa.yml` with some of it changed: maps are merged, `null` takes a key out, everything else replaces.
+ * @param apart as in `Journey`
+ */
+export function shopConfig(change: Yaml, apart = ""): string {
+  return stringify(merged(parse(shopFiles(apart)[".proa.yml"] ?? "") as Yaml, change), {
+    aliasDuplicateObjects: false,
+  });
 }
 
 function merged(into: Yaml, change: Yaml): Yaml {
@@ -36,7 +41,7 @@ export const STAGING_ALONE = { ...NO_PREVIEWS, environments: { staging: { bake: 
 
 /** Puts a changed `.proa.yml` on `main` and waits until what follows from that push is over. */
 export async function configure(journey: Journey, change: Yaml): Promise<string> {
-  const sha = await journey.person.push("main", { ".proa.yml": shopConfig(change) });
+  const sha = await journey.person.push("main", { ".proa.yml": shopConfig(change, journey.apart) });
   await journey.until(
     async () => (await journey.checkRun(sha, "test"))?.status === "completed",
     "the changed config is tested",

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import { AppsV1Api, CoreV1Api, KubeConfig, type V1Namespace } from "@kubernetes/client-node";
+import { AppsV1Api, CoreV1Api, KubeConfig, NetworkingV1Api, type V1Namespace } from "@kubernetes/client-node";
 import type { Octokit } from "@octokit/rest";
 import type { World } from "../../local/world.ts";
 
@@ -47,13 +47,28 @@ export interface Sight {
   /** Newest first. */
   deployments(environment: string): Promise<DeploymentSeen[]>;
   visit(host: string, path?: string): Promise<{ readonly status: number; readonly body: string }>;
+  /**
+   * The commit that answers at that host; null: nobody does. The page says it; where pods only pretend to run, it is what the images
+   * of the pods that requests would reach were built from.
+   */
+  serving(host: string): Promise<string | null>;
   /** null: there is none. */
   namespace(name: string): Promise<V1Namespace | null>;
   /** The Deployments of a namespace, by name. */
   live(namespace: string): Promise<Record<string, WorkloadSeen>>;
 }
 
-export function createSight(world: () => World, octokit: Octokit, at: { owner: string; repo: string }): Sight {
+export interface SightOptions {
+  /** The present one. */
+  readonly world: () => World;
+  readonly octokit: Octokit;
+  readonly at: { readonly owner: string; readonly repo: string };
+  readonly id: number;
+  /** Whether pods run the commit's code, or a fake kubelet only says so. */
+  readonly pods: "run" | "pretend";
+}
+
+export function createSight({ world, octokit, at, id, pods }: SightOptions): Sight {
   async function statuses(sha: string, context: string): Promise<StatusSeen[]> {
     const { data } = await octokit.rest.repos.listCommitStatusesForRef({ ...at, ref: sha, per_page: 100 });
     return data
@@ -106,6 +121,13 @@ export function createSight(world: () => World, octokit: Octokit, at: { owner: s
       );
     },
     visit: (host, path = "/") => visit(world().url, host, path),
+    async serving(host) {
+      if (pods === "pretend") return pretended(kube(), world(), host, id);
+      const { status, body } = await visit(world().url, host, "/version");
+      if (status === 404) return null;
+      if (status !== 200) throw new Error(`${host} answers ${status}: ${body}`);
+      return (JSON.parse(body) as { commit: string }).commit;
+    },
     namespace: (name) => orNull(kube().makeApiClient(CoreV1Api).readNamespace({ name })),
     async live(namespace) {
       const { items } = await kube().makeApiClient(AppsV1Api).listNamespacedDeployment({ namespace });
@@ -120,6 +142,43 @@ export function createSight(world: () => World, octokit: Octokit, at: { owner: s
       return Object.fromEntries(seen);
     },
   };
+}
+
+/** From the host to the pods as an ingress controller would go, and from their image to its commit as its label says. */
+async function pretended(config: KubeConfig, world: World, host: string, id: number): Promise<string | null> {
+  const core = config.makeApiClient(CoreV1Api);
+  const own = await core.listNamespace({ labelSelector: `proa.dev/repository-id=${id}` });
+  for (const namespace of own.items.map(({ metadata }) => metadata?.name ?? "")) {
+    const ingresses = await config.makeApiClient(NetworkingV1Api).listNamespacedIngress({ namespace });
+    const rule = ingresses.items.flatMap(({ spec }) => spec?.rules ?? []).find((candidate) => candidate.host === host);
+    const name = rule?.http?.paths[0]?.backend.service?.name;
+    if (name === undefined) continue;
+    const { spec } = await core.readNamespacedService({ namespace, name });
+    const labels = Object.entries(spec?.selector ?? {}).map(([key, value]) => `${key}=${value}`);
+    const { items } = await core.listNamespacedPod({ namespace, labelSelector: labels.join(",") });
+    const ready = items.filter(
+      ({ metadata, status }) =>
+        metadata?.deletionTimestamp === undefined &&
+        status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True"),
+    );
+    const images = new Set(ready.map((pod) => pod.spec?.containers[0]?.image ?? ""));
+    const [image, ...others] = images;
+    if (image === undefined || others.length > 0)
+      throw new Error(`${host}: ${ready.length} ready pods in ${namespace}, of the images ${[...images].join(", ")}`);
+    return builtFrom(image, world);
+  }
+  return null;
+}
+
+async function builtFrom(image: string, { url, secrets }: World): Promise<string> {
+  const [, name = "", digest = ""] = /^[^/]+\/(.+)@(sha256:.+)$/.exec(image) ?? [];
+  const get = async (path: string): Promise<unknown> => {
+    const headers = { authorization: `Bearer ${secrets.registryToken}` };
+    return (await fetch(`${url}/v2/${name}/${path}`, { headers })).json();
+  };
+  const manifest = (await get(`manifests/${digest}`)) as { config: { digest: string } };
+  const { config } = (await get(`blobs/${manifest.config.digest}`)) as { config: { Env: string[] } };
+  return config.Env.find((variable) => variable.startsWith("SOURCE_COMMIT="))?.split("=")[1] ?? "";
 }
 
 /** As a browser asks: by the host's name, on this machine's port. */

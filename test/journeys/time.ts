@@ -6,11 +6,14 @@ const LONGEST_STRIDE_MS = 5 * 60_000;
 
 /** Nothing runs and nothing is due: only time, or somebody, can change anything. */
 export async function isIdle(world: World): Promise<boolean> {
-  const { lambda, cluster, clock, ci, github } = world;
-  if (lambda.busy() || cluster.busy() || world.sweeping() || (lambda.nextDueAt() ?? Infinity) <= clock.nowMs())
-    return false;
-  return (await settles(ci.idle())) && settles(github.idle());
+  const { cluster, ci, github } = world;
+  if (isWorking(world) || !(await settles(ci.idle())) || !(await settles(github.idle()))) return false;
+  // A look at a real cluster takes a moment, in which something may have begun.
+  return !(await cluster.busy()) && !isWorking(world);
 }
+
+const isWorking = (world: World): boolean =>
+  world.lambda.busy() || world.sweeping() || (world.lambda.nextDueAt() ?? Infinity) <= world.clock.nowMs();
 
 /** One short wait, in real time while anything is busy, else on the world's clock: never past what is due next. */
 export async function advance(world: World, mostMs: number = LONGEST_STRIDE_MS): Promise<number> {
@@ -18,10 +21,11 @@ export async function advance(world: World, mostMs: number = LONGEST_STRIDE_MS):
     await delay(10);
     return 0;
   }
-  const { clock, lambda } = world;
+  const { clock, lambda, clusterIsReal } = world;
   const left = (lambda.nextDueAt() ?? Infinity) - clock.nowMs();
-  // Probes and back-offs want small steps; the longer nothing is due, the less there is that could be missed.
-  const stride = Math.max(STRIDE_MS, Math.min(left / 4, LONGEST_STRIDE_MS));
+  // Probes and back-offs want small steps; the longer nothing is due, the less there is that could be missed. Those of a real cluster
+  // do not run on this clock.
+  const stride = clusterIsReal ? LONGEST_STRIDE_MS : Math.max(STRIDE_MS, Math.min(left / 4, LONGEST_STRIDE_MS));
   const ms = Math.max(1, Math.min(mostMs, stride, left));
   clock.step(ms);
   // The cluster's controllers work in turns of the event loop that nobody counts.

@@ -11,12 +11,12 @@ import {
   service,
   startRegistry,
   startWorld,
-  until,
   untilLater,
   visit,
   webServer,
   type TestWorld,
 } from "./cluster-world.ts";
+import { until } from "./test-cluster.ts";
 
 let world: TestWorld;
 let namespace: string;

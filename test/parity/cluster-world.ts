@@ -7,9 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
-import { AppsV1Api, CoreV1Api, KubeConfig, KubernetesObjectApi, NetworkingV1Api } from "@kubernetes/client-node";
-
 import { createLocalCluster, type LocalCluster } from "../../local/cluster/cluster.ts";
+import { clientsFor, until, type Clients, type TestCluster } from "./test-cluster.ts";
 
 /** Just enough of an OCI registry to pull from: blobs by digest, manifests by digest and tag. */
 export interface TestRegistry {
@@ -79,15 +78,10 @@ export function webServer(says: string, more = ""): Record<string, string> {
   };
 }
 
-export interface TestWorld {
+export interface TestWorld extends Clients {
   readonly cluster: LocalCluster;
   readonly registry: TestRegistry;
   readonly dir: string;
-  readonly core: CoreV1Api;
-  readonly apps: AppsV1Api;
-  readonly networking: NetworkingV1Api;
-  readonly objects: KubernetesObjectApi;
-  readonly config: KubeConfig;
   close(): Promise<void>;
 }
 
@@ -99,22 +93,33 @@ export async function startWorld(options: { dir?: string; registry?: TestRegistr
     registries: { "registry.localhost": { url: registry.url } },
     users: [{ name: "admin", token: "admin-token" }],
   });
-  const config = new KubeConfig();
-  config.loadFromString(cluster.kubeconfig("admin"));
   return {
+    ...clientsFor(cluster.kubeconfig("admin")),
     cluster,
     registry,
     dir,
-    config,
-    core: config.makeApiClient(CoreV1Api),
-    apps: config.makeApiClient(AppsV1Api),
-    networking: config.makeApiClient(NetworkingV1Api),
-    objects: KubernetesObjectApi.makeApiClient(config),
     async close() {
       await cluster.close();
       if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
       if (options.registry === undefined) registry.close();
     },
+  };
+}
+
+/** The local cluster, with images whose containers are real processes. */
+export async function startLocal(): Promise<TestCluster & TestWorld> {
+  const world = await startWorld();
+  return {
+    ...world,
+    images: {
+      good: world.registry.push(webServer("one")),
+      alsoGood: world.registry.push(webServer("two")),
+      crashing: world.registry.push({
+        "server.js": 'console.log("password=hunter2"); console.error("no database"); process.exit(3);',
+      }),
+    },
+    nowMs: () => world.cluster.clock.nowMs(),
+    page: (host) => visit(world.cluster, host),
   };
 }
 
@@ -166,17 +171,6 @@ export function ingress(host: string) {
     metadata: { name: "web" },
     spec: { rules: [{ host, http: { paths: [{ path: "/", pathType: "Prefix", backend }] } }] },
   };
-}
-
-/** Looks until it is so; the state it last saw is in the error. */
-export async function until<T>(look: () => Promise<T> | T, isSo: (seen: T) => boolean, withinMs = 20_000): Promise<T> {
-  const deadline = Date.now() + withinMs;
-  for (;;) {
-    const seen = await look();
-    if (isSo(seen)) return seen;
-    if (Date.now() > deadline) throw new Error(`still not so: ${JSON.stringify(seen)}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
 }
 
 /** The same with the world's clock running ahead, except while a process is starting, which takes real time. */

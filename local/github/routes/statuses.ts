@@ -44,11 +44,11 @@ async function createStatus({ hub, repo, body, params, viewer }: RepoCall): Prom
   };
   hub.state.put("status", status);
 
-  const tips = await git.refs("refs/heads");
-  const branches = (await git.branchesWith(sha)).slice(0, 10).map((name) => {
-    const tip = tips.get(`refs/heads/${name}`) ?? sha;
-    return { name, commit: { sha: tip, url: `${repositoryUrl(hub, repo)}/commits/${tip}` }, protected: false };
-  });
+  const branches = (await git.branchesWith(sha)).slice(0, 10).map(({ name, tip }) => ({
+    name,
+    commit: { sha: tip, url: `${repositoryUrl(hub, repo)}/commits/${tip}` },
+    protected: false,
+  }));
   const shown = statusJson(hub, repo, status);
   hub.emit("status", repo, author, {
     ...Object.fromEntries(
