@@ -54,8 +54,10 @@ async function buildFunction(entry: string, outdir: string): Promise<Bundle> {
     metafile: true,
     logLevel: "warning",
   });
-  // The deployer alone renders manifests, and reads them from beside itself.
-  if (name === "deployer") cpSync(join(root, "templates"), join(folder, "templates"), { recursive: true });
+  // The deployer alone renders manifests, and reads them from beside itself. What a cluster's owner applies stays here.
+  const rendered = (path: string): boolean => path !== join(root, "templates", "cluster");
+  if (name === "deployer")
+    cpSync(join(root, "templates"), join(folder, "templates"), { recursive: true, filter: rendered });
   const code = readFileSync(file);
   const inputs = inputsOf(metafile);
   return { name, file, bytes: code.length, gzipBytes: gzipSync(code).length, packages: packagesOf(inputs), inputs };

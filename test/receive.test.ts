@@ -1,3 +1,4 @@
+import { createHash, createHmac } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { WebhookRequest } from "../src/receive.ts";
@@ -97,6 +98,27 @@ describe("is refused before anything is read, and leaves no trace in the queue:"
     ["a NUL after", signed(`${right}\0`)],
     ["digits of another script", signed(`sha256=${"０".repeat(64)}`)],
     ["quotes", signed(`"${right}"`)],
+    ["the right one twice behind one prefix", signed(`${right}${hex}`)],
+    ["the right one under the name of another algorithm", signed(`sha512=${hex}`)],
+    ["digits in percent signs", signed(`sha256=${hex.replaceAll(/../g, (byte) => `%${byte}`)}`)],
+    ["a plus for the prefix's end", signed(`sha256+${hex}`)],
+    ["a plain hash of the body", signed(`sha256=${createHash("sha256").update(opened).digest("hex")}`)],
+    ["a hash of secret and body", signed(`sha256=${createHash("sha256").update(SECRET).update(opened).digest("hex")}`)],
+    [
+      "the body as key and the secret as text",
+      signed(`sha256=${createHmac("sha256", opened).update(SECRET).digest("hex")}`),
+    ],
+    ["a signature of the GUID and the body", signed(signatureOf(bytes(`${guid}${text}`)))],
+    ["a signature of the event and the body", signed(signatureOf(bytes(`pull_request${text}`)))],
+    ["a signature of the body's hash", signed(signatureOf(bytes(createHash("sha256").update(opened).digest("hex"))))],
+    ["a signature of the body in base64", signed(signatureOf(bytes(Buffer.from(opened).toString("base64"))))],
+    ["a signature of the compressed body", signed(signatureOf(gzipSync(opened)))],
+    ["a signature of the form around the body", signed(signatureOf(bytes(`payload=${encodeURIComponent(text)}`)))],
+    ["a secret of zeros", signed(signatureOf(opened, "\0"))],
+    ["the secret with a blank", signed(signatureOf(opened, `${SECRET} `))],
+    ["the secret in other case", signed(signatureOf(opened, SECRET.toUpperCase()))],
+    ["the secret in hexadecimal", signed(signatureOf(opened, Buffer.from(SECRET).toString("hex")))],
+    ["both secrets at once", signed(signatureOf(opened, `${SECRET},${FORMER}`))],
     ["another secret", signed(signatureOf(opened, "guess"))],
     ["the secret with a line end", signed(signatureOf(opened, `${SECRET}\n`))],
     ["an empty secret", signed(`sha256=${hexOf(opened, "")}`)],
@@ -114,6 +136,18 @@ describe("is refused before anything is read, and leaves no trace in the queue:"
     ["the body still in base64", altered(bytes(Buffer.from(opened).toString("base64")))],
     ["the body compressed", altered(gzipSync(opened))],
     ["the body as a form", altered(bytes(`payload=${encodeURIComponent(text)}`))],
+    [
+      "the body compressed, and said to be",
+      { ...altered(gzipSync(opened)), headers: { ...delivery().headers, "content-encoding": "gzip" } },
+    ],
+    ["the body twice", altered(bytes(`${text}${text}`))],
+    ["the body in UTF-16", altered(Buffer.from(text, "utf16le"))],
+    ["the body in another normal form", altered(bytes(text.replace("acme", "\u{ff41}cme")))],
+    [
+      "keys in another order",
+      altered(json(Object.fromEntries(Object.entries(JSON.parse(text) as object).toReversed()))),
+    ],
+    ["a text written in escapes", altered(bytes(text.replace("opened", "\\u006fpened")))],
     ["a duplicate key in the body", altered(bytes(text.replace("{", '{"number":6,')))],
     [
       "invalid UTF-8 that reads like what was signed",
@@ -158,7 +192,13 @@ describe("is refused although it is signed:", () => {
     ["no event", unnamed("x-github-event", undefined), 400],
     ["an event with a line end", unnamed("x-github-event", "push\npush"), 400],
     ["two events", unnamed("x-github-event", "pull_request,push"), 400],
+    ["two content types", unnamed("content-type", "application/json, text/plain"), 415],
     ["an endless event", unnamed("x-github-event", "a".repeat(65)), 400],
+    ["an event in capitals", unnamed("x-github-event", "PULL_REQUEST"), 400],
+    ["an event that is a path", unnamed("x-github-event", "../pull_request"), 400],
+    ["a delivery id in braces", unnamed("x-github-delivery", `{${guid}}`), 400],
+    ["two delivery ids", unnamed("x-github-delivery", `${guid},${guid}`), 400],
+    ["a delivery id with a line end", unnamed("x-github-delivery", `${guid}\n`), 400],
     ["no delivery id", unnamed("x-github-delivery", undefined), 400],
     ["a delivery id that is a number", unnamed("x-github-delivery", "1"), 400],
     ["a delivery id that goes on", unnamed("x-github-delivery", `${guid}:x`), 400],
@@ -175,6 +215,26 @@ describe("is refused although it is signed:", () => {
     ["a check sent as a comment", delivery(json(checkRun("created")), { event: "issue_comment" }), 400],
     ["a check sent as a suite", delivery(json(checkRun("completed")), { event: "check_suite" }), 400],
     ["a number too large to be one", delivery(bytes(text.replace('"number":5', '"number":1e400'))), 400],
+    ["two values", delivery(bytes(`${text}${text}`)), 400],
+    ["a comment in it", delivery(bytes(text.replace("{", "{/**/"))), 400],
+    ["a comma too many", delivery(bytes(text.replace(/}$/, ",}"))), 400],
+    ["a number that is none", delivery(bytes(text.replace('"number":5', '"number":NaN'))), 400],
+    ["a number as text", delivery(bytes(text.replace('"number":5', '"number":"5"'))), 400],
+    ["half a pull request", delivery(bytes(text.replace('"number":5', '"number":5.5'))), 400],
+    ["a pull request before the first", delivery(bytes(text.replace('"number":5', '"number":-5'))), 400],
+    ["an installation that no number holds", delivery(bytes(text.replace('"id":99', '"id":9007199254740993'))), 400],
+    ["no installation", delivery(bytes(text.replace('"installation"', '"installatiom"'))), 400],
+    ["a repository that leads up", delivery(bytes(text.replace("acme/shop", "acme/.."))), 400],
+    ["a repository below another", delivery(bytes(text.replace("acme/shop", "acme/shop/../evil"))), 400],
+    ["a repository in percent signs", delivery(bytes(text.replace("acme/shop", "acme%2fshop"))), 400],
+    ["a repository with a query", delivery(bytes(text.replace("acme/shop", "acme/shop?x=1"))), 400],
+    ["a repository of another script", delivery(bytes(text.replace("acme/shop", "аcme/shop"))), 400],
+    ["half a character in a name", delivery(bytes(text.replace("acme/shop", "acme/\\ud800"))), 400],
+    ["a commit by its branch", delivery(bytes(text.replace(head, "refs/heads/main"))), 400],
+    ["a commit in capitals", delivery(bytes(text.replace(head, head.toUpperCase()))), 400],
+    ["a commit cut short", delivery(bytes(text.replace(head, head.slice(0, 7)))), 400],
+    ["a branch that leads up", delivery(json(push({ ref: "refs/heads/../../x" })), { event: "push" }), 400],
+    ["a branch with a NUL", delivery(json(push({ ref: "refs/heads/a\0b" })), { event: "push" }), 400],
     ["fields in the prototype", delivery(bytes(`{"__proto__":${text}}`)), 400],
   ])("%s", async (_, request, status) => {
     const outcome = await knock(request);
@@ -183,6 +243,13 @@ describe("is refused although it is signed:", () => {
     expect(outcome.log).toHaveLength(1);
     expect(outcome.log.join("")).not.toMatch(/acme|secret to everybody/);
   });
+
+  test.each(["__proto__", "constructor", "deployment", "workflow_run"])(
+    "nothing follows from the event %s",
+    async (event) => {
+      expect(await knock(delivery(opened, { event }))).toMatchObject({ status: 202, sent: [] });
+    },
+  );
 
   test("a refused body does not spoil the next", async () => {
     await knock(delivery(Uint8Array.of(0x7b, 0xe2, 0x82)));
