@@ -6,7 +6,7 @@ export default defineConfig({
     // Each file is a world of its own, with processes of its own; two cores carry two of them at a time.
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 900_000,
+    testTimeout: 3_600_000,
     hookTimeout: 120_000,
   },
 });

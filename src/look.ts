@@ -5,13 +5,19 @@ import { type Sha, type Target, targetId } from "./core/names.ts";
 import type { TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
 
-/** Enqueues a look at a target, from inside: a hint like any other. */
+type LookEffects = Pick<Effects, "queue" | "clock"> & { readonly store: Pick<Effects["store"], "repo"> };
+
+/**
+ * Enqueues a look at a target, from inside: a hint like any other. Whoever sends it may know the repository by a name of former
+ * days, which can be another one's by now: the name goes along that an event or a sweep brought last.
+ */
 export async function look(
   target: Target,
   from: Pick<LookMessage, "installation" | "repo" | "because"> & { readonly delivery?: string; readonly sha?: Sha },
-  fx: Pick<Effects, "queue" | "clock">,
+  fx: LookEffects,
 ): Promise<void> {
-  const { installation, repo, because, delivery = `proa-${randomUUID()}`, sha = null } = from;
+  const { because, delivery = `proa-${randomUUID()}`, sha = null } = from;
+  const { installation, name: repo } = (await fx.store.repo(target.repoId)) ?? { ...from, name: from.repo };
   const message: LookMessage = {
     v: 1,
     kind: "look",
@@ -31,7 +37,7 @@ export async function look(
 export async function lookNextInQueue(
   queue: readonly number[],
   { target: { repoId }, installation, repo }: Pick<TargetState, "target" | "installation" | "repo">,
-  fx: Pick<Effects, "queue" | "clock">,
+  fx: LookEffects,
 ): Promise<void> {
   const [number] = queue;
   if (number === undefined) return;

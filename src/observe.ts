@@ -13,6 +13,7 @@ import type { Release, Rollout, TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
 import { look } from "./look.ts";
 import { type Known, record } from "./record.ts";
+import { copiedValues } from "./release.ts";
 import { readWorkloads } from "./workloads.ts";
 
 /** What the caller already knows: a write that was refused is judged without looking. */
@@ -177,7 +178,7 @@ async function explain(
       return nothing;
     }
   };
-  const [events, logs, includeLogs] = await Promise.all([
+  const [events, logs, includeLogs, secrets] = await Promise.all([
     orSay(cluster?.events(release.namespace, expected.startedAt - 5_000), []),
     Promise.all(
       logsWanted(workloads, expected).map(async ({ pod, container, previous }) => {
@@ -186,6 +187,8 @@ async function explain(
       }),
     ),
     mayShowLogs(state, fx),
+    // Not `orSay`: what nobody knows cannot be taken out of the logs. Only a preview has any, and no rollback waits for it.
+    copiedValues(state.target, release, fx),
   ]);
   const diagnosis = diagnose({
     service: expected.service,
@@ -198,6 +201,7 @@ async function explain(
     oldVersionServes: olderServes(workloads, expected),
     now,
     includeLogs,
+    secrets,
   });
   const notRead = [...new Set(unread)].sort().map((because) => `**Not read** ${because}`);
   return { headline: diagnosis.headline, text: [markdown(diagnosis, includeLogs), ...notRead].join("\n\n") };

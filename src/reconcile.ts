@@ -51,11 +51,16 @@ export async function reconcile(message: TargetMessage, fx: Effects): Promise<vo
 async function load(message: TargetMessage, fx: Effects): Promise<Known | null> {
   const { target } = message;
   if (message.kind === "command") await fx.store.putCommand(target, commandId(message), message.command);
-  const known = await fx.store.load(target);
+  const [known, meta] = await Promise.all([
+    fx.store.load(target),
+    message.kind === "tick" ? fx.store.repo(target.repoId) : null,
+  ]);
   const state = stateFor(message, known);
   if (state === null) return null;
-  const current =
-    message.kind === "tick" ? state : { ...state, installation: message.installation, repo: message.repo };
+  // A tick brings no name, and the record's may be one of former days: another repository's by now.
+  const at = meta === null ? state : { installation: meta.installation, repo: meta.name };
+  const { installation, repo } = message.kind === "tick" ? at : message;
+  const current = { ...state, installation, repo };
   if (known.commands.length > 0) return { ...known, state: current };
   const stale = message.kind === "tick" ? message.n !== state.wake?.n : isOld(message, state);
   return stale ? null : { ...known, state: current };

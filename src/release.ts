@@ -118,6 +118,20 @@ export async function previewSecret(
   return copiedSecret({ templates: fx.templates, target, namespace, ...secrets, source });
 }
 
+/**
+ * What a preview's pods were given in confidence, in the forms in which they may print it: for taking it out of their logs. A
+ * value that was replaced since the copy is not known any more.
+ */
+export async function copiedValues(target: Target, release: Release, fx: Effects): Promise<string[]> {
+  const copied = await previewSecret(target, release, fx);
+  if (copied.kind === "refused" || copied.secret === null) return [];
+  const data = copied.secret["data"] as Readonly<Record<string, string>>; // base64, as `copiedSecret` puts it there
+  return Object.values(data).flatMap((encoded) => {
+    const value = Buffer.from(encoded, "base64").toString();
+    return [value, encoded, JSON.stringify(value).slice(1, -1), ...value.split("\n")];
+  });
+}
+
 /** The annotations by which a Deployment says who wrote it, and from what. */
 export function ownership(release: Release, target: Target, digest: string): Record<string, string> {
   return {

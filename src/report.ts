@@ -81,7 +81,7 @@ async function writeOne(
   const budget = refreshed(await fx.outbox.budget(installation), now);
   // A Deployment is made and given its status: two requests.
   const requests = surface.kind === "deployment" ? 2 : 1;
-  const spent = spend(budget, requests);
+  const spent = spend(budget, now, requests);
   if (spent === null) return Math.max(1_000, waitMs(budget, now, requests));
   try {
     const repo = await nameOf(want);
@@ -108,7 +108,9 @@ async function writeOne(
       await fx.outbox.done(want);
       return null;
     }
-    const waitFor = Math.max(retryAfterMs ?? 0, Math.min(5 * 60_000, 1_000 * 2 ** want.attempts));
+    // A right that is missing and a repository that is archived stay so for a while; each try counts against the limits.
+    const backoff = code === "forbidden" ? SHUT_OUT_MS : Math.min(5 * 60_000, 1_000 * 2 ** want.attempts);
+    const waitFor = Math.max(retryAfterMs ?? 0, backoff);
     await fx.outbox.later(want, now + waitFor);
     // A limit is the whole installation's; anything else is this surface's own trouble.
     if (code === "rate-limited") return waitFor;

@@ -164,7 +164,9 @@ async function sweepRepository(
 
   const standing = new Set([...namespaces.values()].flat().map(({ uid }) => uid));
   const homeless = [...previews.values()].filter(({ placements, phase }) =>
-    Object.entries(placements).some(([name, { uid }]) => namespaces.has(name) && !standing.has(uid) && phase !== "removing"),
+    Object.entries(placements).some(
+      ([name, { uid }]) => namespaces.has(name) && !standing.has(uid) && phase !== "removing",
+    ),
   );
   const returned = known !== null && !known.active;
   const looks = new Map<string, Target>();

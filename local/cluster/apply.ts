@@ -133,7 +133,7 @@ function conflictError(conflicts: readonly { entry: ManagedFields; path: Path }[
   for (const { message, field } of causes) byManager.set(message, [...(byManager.get(message) ?? []), field]);
   const [only] = causes.length === 1 ? causes : [];
   const list = [...byManager]
-    .sort()
+    .sort(([one], [other]) => (one < other ? -1 : 1))
     .map(([message, where]) => [`${message.replace("conflict", "conflicts")}:`, ...where.map((field) => `- ${field}`)]);
   const told =
     only === undefined

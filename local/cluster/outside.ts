@@ -9,12 +9,10 @@ import {
   type V1ReplicaSet,
 } from "@kubernetes/client-node";
 import { createCalls } from "../../src/adapters/kubernetes-calls.ts";
-import { newIngress } from "./ingress.ts";
-import { kindNamed } from "./kinds.ts";
 import { createMovedClock, type Move, type MovedClock } from "./moved-clock.ts";
-import type { KubeObject } from "./object.ts";
+import { readIngress } from "./outside-ingress.ts";
 import { onItsWay } from "./outside-rest.ts";
-import { createTunnels, type PodPort } from "./tunnels.ts";
+import { createTunnels } from "./tunnels.ts";
 import type { WorldCluster } from "./world-cluster.ts";
 
 export interface OutsideClusterOptions {
@@ -75,23 +73,9 @@ export function createOutsideCluster({
     return onItsWay({ namespace, deployments, replicaSets, pods }, Date.now()) !== null;
   }
 
-  /** What an ingress controller would do with the objects as they are now. */
   async function ingress() {
-    const names = (await ownNamespaces()).map(({ metadata }) => `namespaces/${metadata?.name}`);
-    const objects = await Promise.all(
-      ROUTED.map(async ({ kind, group }): Promise<[string, KubeObject[]]> => {
-        const { plural } = kindNamed(kind);
-        return [kind, (await Promise.all(names.map((at) => list<KubeObject>(`${group}/${at}/${plural}`)))).flat()];
-      }),
-    );
-    const byKind = new Map(objects);
-    const listed = ({ kind }: { kind: string }, namespace?: string): KubeObject[] =>
-      (byKind.get(kind) ?? []).filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace);
-    const get = (kind: { kind: string }, namespace: string | undefined, name: string) =>
-      listed(kind, namespace).find(({ metadata }) => metadata.name === name);
-    return newIngress<PodPort>({ list: listed, get }, ({ metadata }, port) => {
-      return { namespace: metadata?.namespace ?? "", pod: metadata?.name ?? "", port };
-    });
+    const names = (await ownNamespaces()).map(({ metadata }) => metadata?.name ?? "");
+    return readIngress(names, list);
   }
 
   return {
@@ -114,9 +98,3 @@ export function createOutsideCluster({
     },
   };
 }
-
-const ROUTED = [
-  { kind: "Ingress", group: "/apis/networking.k8s.io/v1" },
-  { kind: "Service", group: "/api/v1" },
-  { kind: "Pod", group: "/api/v1" },
-] as const;

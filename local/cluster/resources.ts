@@ -1,19 +1,11 @@
 import type { WorldClock } from "../clock.ts";
+import { accept, acceptPatched, named } from "./accept.ts";
 import { applyIntent, recordUpdate, type Writer } from "./apply.ts";
-import { apiVersionOf, kindNamed, type Kind } from "./kinds.ts";
-import { fields, isFields, same, text, wholeSeconds, type Fields, type KubeObject } from "./object.ts";
+import { kindNamed, type Kind } from "./kinds.ts";
+import { fields, same, text, wholeSeconds, type Fields, type KubeObject } from "./object.ts";
 import { jsonPatch, mergePatch, strategicMergePatch } from "./patch.ts";
-import { decode } from "./schema.ts";
-import {
-  alreadyExists,
-  badRequest,
-  conflict,
-  forbidden,
-  invalid,
-  notFound,
-  StatusError,
-  type Cause,
-} from "./status.ts";
+import { immutableUid, nobodysUid, otherUid, storageError, uidMismatch, undeletable } from "./preconditions.ts";
+import { alreadyExists, badRequest, conflict, forbidden, invalid, notFound, StatusError } from "./status.ts";
 import type { ObjectStore } from "./store.ts";
 import { refuseName } from "./validation.ts";
 import type { SimulatedCluster } from "./webernetes.ts";
@@ -313,84 +305,6 @@ export function newResources({
   }
 }
 
-/** From a request's body to an object: right kind, right place, known fields of the right types. */
-function accept({ kind, namespace }: Place, body: Fields, options: WriteOptions): KubeObject {
-  const apiVersion = apiVersionOf(kind);
-  if (body["apiVersion"] === apiVersion && body["kind"] !== kind.kind) {
-    const [wrong, right] = [`${kind.version}.${text(body["kind"])}`, `${kind.group || "core"}.${kind.kind}`];
-    throw badRequest(
-      `${text(body["kind"])} in version "${kind.version}" cannot be handled as a ${kind.kind}: converting (${wrong}) to (${right}): unknown conversion`,
-    );
-  }
-  if (body["apiVersion"] !== undefined && body["apiVersion"] !== apiVersion) {
-    throw badRequest(
-      `${text(body["kind"])} in version "${text(body["apiVersion"])}" cannot be handled as a ${kind.kind}: the API version in the data (${text(body["apiVersion"])}) does not match the expected API version (${apiVersion})`,
-    );
-  }
-  const unknown = decode(kind, body);
-  if (unknown.length > 0) {
-    const list = unknown.map((field) => `unknown field "${field}"`);
-    if (options.fieldValidation === "Apply") {
-      throw new StatusError(
-        500,
-        "",
-        `failed to create typed patch object (${namespace ?? ""}/${text(fields(body["metadata"])["name"])}; ${apiVersion}, Kind=${kind.kind}): ${unknown.map((field) => `.${field}: field not declared in schema`).join(", ")}`,
-      );
-    }
-    if (options.fieldValidation === "Strict") {
-      throw badRequest(
-        `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${list.join(", ")}`,
-      );
-    }
-    if (options.fieldValidation !== "Ignore") for (const line of list) options.warn(line);
-  }
-  const metadata = fields(body["metadata"]);
-  if (kind.namespaced && metadata["namespace"] !== undefined && metadata["namespace"] !== namespace) {
-    throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
-  }
-  const object = withoutNulls({
-    ...body,
-    apiVersion,
-    kind: kind.kind,
-    metadata: { ...metadata, ...(namespace === undefined ? {} : { namespace }) },
-  });
-  return object as KubeObject; // decode has checked it against the API's own schema
-}
-
-function named(object: KubeObject, name: string): KubeObject {
-  if (object.metadata.name === name) return object;
-  throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);
-}
-
-/** Where the result of a patch cannot be decoded, it is the patch that is invalid. */
-function acceptPatched(
-  place: Place,
-  live: KubeObject,
-  patched: (live: KubeObject) => Fields,
-  options: WriteOptions,
-): KubeObject {
-  const { name } = live.metadata;
-  const result = patched(structuredClone(live));
-  try {
-    return named(accept(place, result, options), name);
-  } catch (error) {
-    const undecodable = error instanceof StatusError ? /: (json: .*)$/s.exec(error.message)?.[1] : undefined;
-    if (undecodable === undefined) throw error;
-    const message = `Invalid value: ${JSON.stringify(JSON.stringify(result))}: ${undecodable}`;
-    const causes = [{ reason: "FieldValueInvalid", message, field: "patch" }];
-    throw new StatusError(422, "Invalid", ` "" is invalid: patch: ${message}`, { causes });
-  }
-}
-
-/** The API stores no nulls: a null in a manifest is a field left out. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((item) => withoutNulls(item));
-  if (!isFields(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, item]) => (item === null ? [] : [[key, withoutNulls(item)]])),
-  );
-}
-
 /** What a client may not change by writing, and what belongs to the other side of the status subresource. */
 function keepServerFields(kind: Kind, live: KubeObject, next: KubeObject, subresource: string | undefined): void {
   const { uid, creationTimestamp, deletionTimestamp, generation, resourceVersion, deletionGracePeriodSeconds } =
@@ -467,40 +381,6 @@ export function scaleOf(object: KubeObject): KubeObject {
       selector: labels.map(([key, value]) => `${key}=${text(value)}`).join(","),
     },
   };
-}
-
-function immutableUid(uid: string): Required<Cause> {
-  const message = `Invalid value: ${JSON.stringify(uid)}: field is immutable`;
-  return { field: "metadata.uid", message, reason: "FieldValueInvalid" };
-}
-
-function nobodysUid(wanted: string): string {
-  return `uid mismatch: the provided object specified uid ${wanted}, and no existing object was found`;
-}
-
-function otherUid(wanted: string, actual: string): string {
-  return `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${actual}`;
-}
-
-function storageError(
-  { kind, namespace }: Place,
-  { metadata: { name, uid = "" } }: KubeObject,
-  wanted: string,
-): string {
-  const key = ["/registry", kind.plural, ...(namespace === undefined ? [] : [namespace]), name].join("/");
-  return `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${otherUid(wanted, uid)}`;
-}
-
-/** Deletion names the kind where every other conflict names the resource: apiserver/pkg/registry/generic/registry/store.go. */
-function undeletable(kind: Kind, name: string, why: string): StatusError {
-  const group = kind.group === "" ? {} : { group: kind.group };
-  const what = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
-  const details = { name, ...group, kind: kind.kind };
-  return new StatusError(409, "Conflict", `Operation cannot be fulfilled on ${what} "${name}": ${why}`, details);
-}
-
-function uidMismatch(wanted: string, actual: string): string {
-  return `the UID in the precondition (${wanted}) does not match the UID in record (${actual}). The object might have been deleted and then recreated`;
 }
 
 function randomSuffix(): string {

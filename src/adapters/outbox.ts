@@ -1,3 +1,4 @@
+import type { WriteBudget } from "../core/budget.ts";
 import type { Millis, RepoId, RepoName, Sha } from "../core/names.ts";
 import type { Surface } from "../core/words.ts";
 import { outboxIndex, repoMetaKey, type RepoMeta } from "./store.ts";
@@ -40,12 +41,6 @@ export class Overtaken extends Error {
   override readonly name = "Overtaken";
 }
 
-/** GitHub's write limits, kept across processes: a bucket per minute and one per hour. */
-export interface Budget {
-  readonly minute: { readonly left: number; readonly at: Millis };
-  readonly hour: { readonly left: number; readonly at: Millis };
-}
-
 /** The reporter's side of the outbox; the deployer puts wants in with its own transactions (`store.ts`). */
 export interface Outbox {
   due(installation: number, now: Millis, limit: number): Promise<Want[]>;
@@ -60,8 +55,9 @@ export interface Outbox {
   later(want: Want, at: Millis): Promise<void>;
   /** What the deployer knows a repository by; null: it knows none of that number. */
   nameOf(repoId: RepoId): Promise<RepoName | null>;
-  budget(installation: number): Promise<Budget | null>;
-  putBudget(installation: number, budget: Budget): Promise<void>;
+  /** GitHub's write limits, kept across processes. */
+  budget(installation: number): Promise<WriteBudget | null>;
+  putBudget(installation: number, budget: WriteBudget): Promise<void>;
 }
 
 export function createOutbox(table: Table): Outbox {
@@ -108,8 +104,8 @@ export function createOutbox(table: Table): Outbox {
     },
     nameOf: async (repoId) => ((await table.get(repoMetaKey(repoId)))?.value as RepoMeta | undefined)?.name ?? null,
     budget: async (installation) =>
-      ((await table.get(key(installation, "budget")))?.value as Budget | undefined) ?? null,
-    putBudget: (installation, budget) => put(installation, "budget", budget),
+      ((await table.get(key(installation, "writes")))?.value as WriteBudget | undefined) ?? null,
+    putBudget: (installation, budget) => put(installation, "writes", budget),
   };
 }
 

@@ -1,38 +1,65 @@
 import type { Millis } from "./names.ts";
 
 /**
- * GitHub allows 80 content-creating requests a minute and 500 an hour per installation, and may ban an App that goes on.
+ * GitHub allows 80 content-creating requests a minute and 500 an hour per installation, and may ban an App that goes on. Any minute and any hour:
+ * a count that began anew with each of them would let twice as many through around its border.
  * https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
  */
-const PER_MINUTE = 80;
-const PER_HOUR = 500;
+const LIMITS = {
+  minute: { most: 80, lengthMs: 60_000, slotMs: 5_000 },
+  hour: { most: 500, lengthMs: 3_600_000, slotMs: 60_000 },
+} as const;
 
+/** The writes that still count, in slots of time, the oldest first. */
 export interface WriteBudget {
-  readonly minute: Window;
-  readonly hour: Window;
+  readonly minute: readonly Slot[];
+  readonly hour: readonly Slot[];
 }
 
-interface Window {
-  readonly left: number;
-  /** Start of the window. */
+interface Slot {
+  /** Its beginning. A slot counts until its last moment has left the window. */
   readonly at: Millis;
+  readonly writes: number;
 }
 
-/** The budget as it stands now: windows that are over begin again, full. */
+type Limit = (typeof LIMITS)[keyof typeof LIMITS];
+
+/** The budget as it stands now: what has left its window counts no more. */
 export function refreshed(budget: WriteBudget | null, now: Millis): WriteBudget {
-  const window = (seen: Window | undefined, size: number, lengthMs: Millis): Window =>
-    seen === undefined || now - seen.at >= lengthMs ? { left: size, at: now } : seen;
-  return { minute: window(budget?.minute, PER_MINUTE, 60_000), hour: window(budget?.hour, PER_HOUR, 3_600_000) };
+  const counting = (slots: readonly Slot[], { lengthMs, slotMs }: Limit): Slot[] =>
+    slots.filter(({ at }) => at + slotMs + lengthMs > now);
+  return {
+    minute: counting(budget?.minute ?? [], LIMITS.minute),
+    hour: counting(budget?.hour ?? [], LIMITS.hour),
+  };
 }
 
-/** So many writes fewer; null: not as many are left. */
-export function spend({ minute, hour }: WriteBudget, requests = 1): WriteBudget | null {
-  if (minute.left < requests || hour.left < requests) return null;
-  return { minute: { ...minute, left: minute.left - requests }, hour: { ...hour, left: hour.left - requests } };
+/** So many writes more; null: they would be too many. */
+export function spend({ minute, hour }: WriteBudget, now: Millis, requests = 1): WriteBudget | null {
+  const spent = (slots: readonly Slot[], { most, slotMs }: Limit): Slot[] | null => {
+    if (total(slots) + requests > most) return null;
+    const at = now - (now % slotMs);
+    const last = slots.at(-1);
+    return last?.at === at
+      ? [...slots.slice(0, -1), { at, writes: last.writes + requests }]
+      : [...slots, { at, writes: requests }];
+  };
+  const [inMinute, inHour] = [spent(minute, LIMITS.minute), spent(hour, LIMITS.hour)];
+  return inMinute === null || inHour === null ? null : { minute: inMinute, hour: inHour };
 }
 
-/** How long until as many writes are possible again. */
+/** How long until as many writes are possible. */
 export function waitMs({ minute, hour }: WriteBudget, now: Millis, requests = 1): Millis {
-  if (hour.left < requests) return Math.max(0, hour.at + 3_600_000 - now);
-  return minute.left < requests ? Math.max(0, minute.at + 60_000 - now) : 0;
+  const wait = (slots: readonly Slot[], { most, lengthMs, slotMs }: Limit): Millis => {
+    let left = total(slots);
+    for (const { at, writes } of slots) {
+      if (left + requests <= most) return 0;
+      left -= writes;
+      if (left + requests <= most) return Math.max(0, at + slotMs + lengthMs - now);
+    }
+    return 0;
+  };
+  return Math.max(wait(minute, LIMITS.minute), wait(hour, LIMITS.hour));
 }
+
+const total = (slots: readonly Slot[]): number => slots.reduce((sum, { writes }) => sum + writes, 0);

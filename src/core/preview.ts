@@ -225,12 +225,12 @@ function adopted({ state, namespace, namespaceIsOurs }: PreviewSeen): TargetStat
 }
 
 /** Of an open pull request: a namespace that is gone, or was made anew by somebody, is no place of ours, and nothing serves from it. */
-function standing({ state, namespace }: PreviewSeen): Pick<TargetState, "placements" | "live" | "url"> {
+function standing({ state, namespace }: PreviewSeen): Pick<TargetState, "placements" | "live" | "rollout" | "url"> {
   const { default: placement, ...others } = state.placements;
-  const { placements, live, url } = state;
+  const { placements, live, rollout, url } = state;
   return placement === undefined || placement.uid === namespace?.uid
-    ? { placements, live, url }
-    : { placements: others, live: null, url: null };
+    ? { placements, live, rollout, url }
+    : { placements: others, live: null, rollout: null, url: null };
 }
 
 /** Shared with environments: the wanted commit, if its status is still pending, beside those before it. A commit that is wanted no more gets a terminal state as well. */

@@ -280,7 +280,7 @@ export function describeStore(name: string, open: () => Promise<{ table: Table; 
       });
 
       test("keeps each installation's budget", async () => {
-        const budget = { minute: { left: 1, at: NOW }, hour: { left: 2, at: NOW } };
+        const budget = { minute: [{ at: NOW, writes: 1 }], hour: [{ at: NOW, writes: 2 }] };
         expect(await outbox.budget(3)).toBeNull();
         await outbox.putBudget(3, budget);
         expect([await outbox.budget(3), await outbox.budget(4)]).toEqual([budget, null]);

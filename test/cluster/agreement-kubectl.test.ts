@@ -6,8 +6,10 @@ import { afterAll, describe } from "vitest";
 
 import { deployment, service } from "../parity/cluster-world.ts";
 import { kubectl, newKubectl } from "../parity/kubectl.ts";
+import { needsPlayedPods } from "./real-cluster.ts";
 import { bothSides, type Side } from "./sides.ts";
 
+needsPlayedPods();
 const { agree } = bothSides();
 const binary = await kubectl();
 const homes: string[] = [];
@@ -72,11 +74,11 @@ describe.runIf(process.platform === "linux" && process.arch === "x64")("kubectl 
   ]);
   says("no conflict where the object is as plain apply left it, and where it was scaled to nothing", (side) => [
     ["apply -f -", web(side, { replicas: 1 })],
-    "rollout status deployment/web --timeout=60s",
+    "rollout status deployment/web --timeout=100s",
     `set image deployment/web web=${side.cluster.images.alsoGood}`,
-    "rollout status deployment/web --timeout=60s",
+    "rollout status deployment/web --timeout=100s",
     "rollout undo deployment/web",
-    "rollout status deployment/web --timeout=60s",
+    "rollout status deployment/web --timeout=100s",
     "scale deployment/web --replicas=0",
     ["apply --server-side -f -", deployment(side.cluster.images.alsoGood)],
   ]);

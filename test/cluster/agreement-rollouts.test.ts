@@ -3,8 +3,10 @@ import { describe } from "vitest";
 
 import { deployment } from "../parity/cluster-world.ts";
 import { until } from "../parity/test-cluster.ts";
-import { bothSides, type Side } from "./sides.ts";
+import { needsPlayedPods } from "./real-cluster.ts";
+import { bothSides, inOrder, type Side } from "./sides.ts";
 
+needsPlayedPods();
 const { agree, differ } = bothSides();
 
 const merge = { type: "application/merge-patch+json" };
@@ -38,7 +40,7 @@ function standing({ metadata, status, spec }: V1Deployment): object {
     wanted: spec?.replicas,
     observedGeneration,
     counters: { replicas, updatedReplicas, readyReplicas, availableReplicas, unavailableReplicas },
-    conditions: conditions.sort(),
+    conditions: inOrder(conditions),
   };
 }
 
@@ -96,7 +98,7 @@ describe("a Deployment's status", () => {
       metadata?.annotations?.["deployment.kubernetes.io/revision-history"],
       spec?.replicas,
     ]);
-    return [back, revisions.sort()];
+    return [back, inOrder(revisions)];
   });
 
   agree("scaled to nothing", async (side) => {
@@ -167,7 +169,7 @@ describe("a Deployment's status", () => {
             ({ type, reason }) => type === "ReplicaFailure" || reason === "NewReplicaSetAvailable",
           ),
       );
-      return (found.status?.conditions ?? []).map(({ type }) => type).sort();
+      return inOrder((found.status?.conditions ?? []).map(({ type }) => type));
     },
   );
 
@@ -178,10 +180,8 @@ describe("a Deployment's status", () => {
     await available(side, 2);
     const { body } = await side.call("GET", "events");
     const { items } = body as { items: { involvedObject: { kind: string }; reason: string; message: string }[] };
-    return items
-      .filter(({ involvedObject: { kind } }) => kind === "Deployment")
-      .map(({ reason, message }) => [reason, message])
-      .sort();
+    const ofDeployment = items.filter(({ involvedObject: { kind } }) => kind === "Deployment");
+    return inOrder(ofDeployment.map(({ reason, message }) => [reason, message]));
   });
 });
 

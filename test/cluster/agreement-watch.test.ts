@@ -1,6 +1,8 @@
+import type { V1Status } from "@kubernetes/client-node";
 import { describe } from "vitest";
 
-import { bothSides, type Answer, type Side } from "./sides.ts";
+import { until } from "../parity/test-cluster.ts";
+import { bothSides, inOrder, type Answer, type Side } from "./sides.ts";
 
 const { agree, differ } = bothSides();
 
@@ -9,6 +11,16 @@ const listVersion = ({ body }: Answer): string =>
   (body as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
 const merge = { type: "application/merge-patch+json" };
 const ours = "labelSelector=ours";
+
+const widgets = (group: string) => ({
+  metadata: { name: `widgets.${group}` },
+  spec: {
+    group,
+    scope: "Namespaced",
+    names: { plural: "widgets", singular: "widget", kind: "Widget" },
+    versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object" } } }],
+  },
+});
 
 /** All events of a watch that ends by itself after a second; not those of objects that only one of the clusters has. */
 async function watched({ call }: Side, query: string): Promise<unknown[]> {
@@ -48,7 +60,7 @@ describe("a watch", () => {
   agree("from nowhere shows what is there first", async (side) => {
     await side.call("POST", "configmaps", settings("a", { ours: "1" }));
     await side.call("POST", "configmaps", settings("b", { ours: "1" }));
-    return (await watched(side, ours)).sort();
+    return inOrder(await watched(side, ours));
   });
   agree("from zero shows what is there first", async (side) => {
     await side.call("POST", "configmaps", settings("a", { ours: "1" }));
@@ -75,6 +87,21 @@ describe("a watch", () => {
     const query = "sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan";
     // Other bookmarks may follow whenever a server likes.
     return (await watched(side, `${ours}&${query}`)).slice(0, 2);
+  });
+  agree("from before what is kept is told so", async (side) => {
+    const { call, namespace } = side;
+    // A real server keeps all it has seen of an old kind; of a new one nothing from before it was made. Here there are no new kinds.
+    const group = `${namespace}.example`;
+    const kinds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    const made = await call("POST", kinds, widgets(group));
+    const path = made.status === 201 ? `/apis/${group}/v1/namespaces/${namespace}/widgets` : "configmaps";
+    await until(
+      () => call("GET", path),
+      ({ status }) => status === 200,
+    );
+    const { body } = await call("GET", `${path}?watch=1&timeoutSeconds=1&resourceVersion=1`);
+    if (made.status === 201) await call("DELETE", `${kinds}/widgets.${group}`);
+    return [(body as { type: string }).type, (body as { object: V1Status }).object];
   });
   agree("from what is no version is refused", async ({ call }) => {
     const { status } = await call("GET", "configmaps?watch=1&timeoutSeconds=1&resourceVersion=yesterday");

@@ -1,4 +1,5 @@
 import { kubectlSuite } from "../parity/cluster-kubectl-suite.ts";
-import { startReal } from "./real-cluster.ts";
+import { needsPlayedPods, startReal } from "./real-cluster.ts";
 
+needsPlayedPods();
 kubectlSuite(startReal);

@@ -9,16 +9,17 @@ import type { RealCluster } from "./real-cluster.ts";
 let stop = async (): Promise<void> => {};
 
 /** One cluster for the run: the one TEST_KUBECONFIG names, else a minicluster. A plain KUBECONFIG is never looked at. */
-export async function setup({ provide }: TestProject): Promise<void> {
+export async function setup(project: TestProject): Promise<void> {
   const file = process.env["TEST_KUBECONFIG"] ?? "";
-  provide("cluster", file === "" ? await ours() : await theirs(file));
+  project.provide("cluster", file === "" ? await ours() : await theirs(file));
 }
 
 export const teardown = (): Promise<void> => stop();
 
 async function ours(): Promise<RealCluster> {
-  const { kubeconfig, dir, version, ...minicluster } = await startMinicluster();
-  stop = minicluster.stop;
+  const minicluster = await startMinicluster();
+  stop = () => minicluster.stop();
+  const { kubeconfig, dir, version } = minicluster;
   return { kubeconfig, dir, version };
 }
 

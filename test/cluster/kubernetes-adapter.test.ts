@@ -1,4 +1,5 @@
 import { rolloutSuite } from "../parity/kubernetes-rollout-suite.ts";
-import { startReal } from "./real-cluster.ts";
+import { needsPlayedPods, startReal } from "./real-cluster.ts";
 
+needsPlayedPods();
 rolloutSuite(startReal);

@@ -1,13 +1,12 @@
 import type { V1Pod } from "@kubernetes/client-node";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { deployment } from "../parity/cluster-world.ts";
 import { clientsFor, uniqueName, until } from "../parity/test-cluster.ts";
-import { cannotSteerPods, realCluster } from "./real-cluster.ts";
+import { needsPlayedPods, realCluster } from "./real-cluster.ts";
 
 const namespace = uniqueName("played");
 const cluster = await realCluster();
-const cannot = cannotSteerPods(cluster);
 const { core, apps } = clientsFor(cluster.kubeconfig);
 
 beforeAll(() => core.createNamespace({ body: { metadata: { name: namespace } } }));
@@ -38,7 +37,7 @@ const eventsOf = async (reason: string): Promise<string[]> =>
   );
 
 describe("the fake kubelet plays what the image's digest says", () => {
-  beforeEach(({ skip }) => skip(cannot !== null, cannot ?? ""));
+  needsPlayedPods();
 
   test("00: a good pod is ready, has an address and a log", async () => {
     await create("good", digest("00"));

@@ -1,11 +1,12 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CoreV1Api, KubeConfig, KubernetesObjectApi } from "@kubernetes/client-node";
+import { AuthorizationV1Api, CoreV1Api, KubeConfig, KubernetesObjectApi } from "@kubernetes/client-node";
 import { parseAllDocuments } from "yaml";
 import { createSend } from "../../src/adapters/kubernetes-request.ts";
-import { type KubeObject, TEMPLATE_NAMES, type Templates } from "../../src/core/manifests.ts";
+import type { KubeObject, Templates } from "../../src/core/manifests.ts";
 import { parseTemplate } from "../../src/core/template.ts";
+import { loadTemplates } from "../../src/templates.ts";
 import { uniqueName, until } from "../parity/test-cluster.ts";
 
 /** One right that one of the roles in `templates/cluster/` gives: what RBAC calls a rule, taken apart. */
@@ -44,6 +45,15 @@ export async function install(owner: KubeConfig, without: Right | null = null): 
   const account = renamed("proa-deployer", suffix);
   for (const object of made) await objects.create(mutable(object));
   const kubeconfig = await tokenKubeconfig(owner, namespace, account);
+  const user = `system:serviceaccount:${namespace}:${account}`;
+  const has = (role: string): Right[] =>
+    rights().filter((right) => right.role === role && (without === null || rightText(right) !== rightText(without)));
+  const known = (role: string, place: string | null) =>
+    until(
+      () => areGiven(owner, { user, place, rights: has(role).map((right) => called(right, suffix)) }),
+      (given) => given,
+    );
+  await Promise.all([known("proa-deployer", null), known("proa-preview-source", namespace)]);
   if (without === null) await inForce(kubeconfig);
   return {
     kubeconfig,
@@ -59,6 +69,7 @@ export async function install(owner: KubeConfig, without: Right | null = null): 
         subjects: [{ kind: "ServiceAccount", name: account, namespace }],
       };
       await objects.create(mutable(binding));
+      await known(role, place);
     },
     async remove() {
       // A namespace takes with it what is in it.
@@ -71,6 +82,28 @@ export async function install(owner: KubeConfig, without: Right | null = null): 
 function rank({ kind, metadata }: KubeObject): number {
   if (!kind.startsWith("ValidatingAdmission")) return 0;
   return metadata.name.startsWith("proa-namespaces") ? 2 : 1;
+}
+
+/** Roles and bindings are in force a moment after they are stored: https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
+async function areGiven(
+  owner: KubeConfig,
+  { user, place, rights: wanted }: { user: string; place: string | null; rights: readonly Right[] },
+): Promise<boolean> {
+  const api = owner.makeApiClient(AuthorizationV1Api);
+  for (const { verb, group, resource: path, name } of wanted) {
+    const [resource = "", subresource] = path.split("/");
+    const resourceAttributes = {
+      verb,
+      group,
+      resource,
+      ...(subresource === undefined ? {} : { subresource }),
+      ...(name === null ? {} : { name }),
+      ...(place === null ? {} : { namespace: place }),
+    };
+    const { status } = await api.createSubjectAccessReview({ body: { spec: { user, resourceAttributes } } });
+    if (status?.allowed !== true) return false;
+  }
+  return true;
 }
 
 /** The API server compiles policies once a second: https://github.com/kubernetes/kubernetes, pkg/admission/plugin/policy/generic. */
@@ -125,10 +158,14 @@ function apart({ apiGroups, resources, resourceNames, verbs }: Rule, role: strin
   );
 }
 
+/** As it stands in an installation under other names. */
+const called = (right: Right, suffix: string): Right =>
+  right.name !== null && right.resource === "clusterroles" ? { ...right, name: renamed(right.name, suffix) } : right;
+
 /** The role without that one right, its rules taken apart. */
 function lacking(object: KubeObject, without: Right, suffix: string): KubeObject {
   if (!object.kind.endsWith("Role") || object.metadata.name !== renamed(without.role, suffix)) return object;
-  const wanted = rightText({ ...without, name: without.name === null ? null : renamed(without.name, suffix) });
+  const wanted = rightText(called(without, suffix));
   const kept = rulesOf(object).flatMap((rule) =>
     apart(rule, without.role).filter((right) => rightText(right) !== wanted),
   );
@@ -157,18 +194,17 @@ const documents = (text: string): KubeObject[] =>
 
 const clusterObjects = (suffix: string): KubeObject[] => Object.values(filesOf(suffix)).flatMap(documents);
 
+/** Only the binding names what is of the cluster. */
 function templatesOf(suffix: string): Templates {
-  const entries = TEMPLATE_NAMES.map((name) => [
-    name,
-    parseTemplate(name, renamed(readFileSync(join(folder, `${name}.yaml`), "utf8"), suffix)),
-  ]);
-  return Object.fromEntries(entries) as Templates; // one entry for each of TEMPLATE_NAMES
+  const text = readFileSync(join(folder, "role-binding.yaml"), "utf8");
+  return { ...loadTemplates(), "role-binding": parseTemplate("role-binding", renamed(text, suffix)) };
 }
 
-/** Every name of Proa's own, and none of its labels. */
+/** Every name in the cluster that is Proa's own; not its labels, nor the names of what rules allow inside a preview's namespace. */
 function renamed(text: string, suffix: string): string {
   return text
-    .replaceAll(/\bproa-(deployer|preview|environment|namespaces|rights)\b/g, `$&-${suffix}`)
+    .replaceAll(/(?<!resourceNames: \[)\bproa-(deployer|preview|environment|namespaces|rights)\b/g, `$&-${suffix}`)
+    .replaceAll(/(resources: \[clusterroles\]\n +resourceNames: \[proa-preview)\b/g, `$1-${suffix}`)
     .replaceAll("proa:deployers", `proa:deployers-${suffix}`)
     .replaceAll(
       /(\bnamespace: |system:serviceaccount:|subject\.namespace == "|kind: Namespace\nmetadata:\n {2}name: )proa\b/g,

@@ -30,7 +30,9 @@ export interface Walk {
   resume(target: Target): Promise<TargetState>;
 }
 
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
+/** A right that is a moment late is not yet one that is missing. */
+const STUBBORN = 5;
 const IMAGE = "registry.example/acme/shop-web";
 
 /** @param dir for its store and its queue */
@@ -61,7 +63,8 @@ export function startWalk(installation: Installation, dir: string): Walk {
     }
   }
 
-  const atRest = ({ rollout, phase }: TargetState): boolean => rollout === null || phase === "blocked";
+  const atRest = ({ rollout, phase, failures }: TargetState): boolean =>
+    rollout === null || (phase === "blocked" && failures >= STUBBORN);
 
   return {
     fx,
@@ -97,7 +100,7 @@ export function startWalk(installation: Installation, dir: string): Walk {
       if (known.state === null) throw new Error("nothing was deployed");
       const tombstone = { at: fx.clock.now(), because: "the pull request was closed" };
       await record(known, { ...known.state, phase: "removing", tombstone }, 0, fx);
-      return until(target, ({ tombstone: stone, failures }) => stone === null || failures > 1);
+      return until(target, ({ tombstone: stone, failures }) => stone === null || failures >= STUBBORN);
     },
     async resume(target) {
       return until(target, ({ rollout }) => rollout === null);

@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type { TestContext } from "vitest";
 import { type Call, type Fault, FAULTS } from "./fault.ts";
-import type { Site } from "./invocation.ts";
 import type { FaultJourney } from "./journey.ts";
 import type { Lane } from "./lane.ts";
-import { type Outcome, outcomeOf, standing } from "./outcome.ts";
+import { type Before, type Outcome, outcomeOf, standing } from "./outcome.ts";
 import { type Point, pointsOf } from "./points.ts";
 import { startTown, type Town, type TownOptions } from "./town.ts";
 
@@ -26,13 +25,17 @@ export interface Exploration {
 
 export interface ExploreOptions extends Pick<TownOptions, "cluster"> {
   readonly faults?: readonly Fault[];
+  /** Whose calls; all of them if left out. */
+  readonly functions?: readonly string[];
   readonly lanes?: number;
-  /** Sites that journeys before this one have met; this one's are added. */
-  readonly elsewhere?: Set<Site>;
+  /** What journeys before this one have tried; see `pointsOf`. */
+  readonly tried?: Set<string>;
 }
 
 /** A message of a process that died comes back after two minutes; all else is faster. */
 const REDELIVERED_MS = 130_000;
+/** What it brought takes its time: a rollout that crashes, bakes and is rolled back. */
+const FINISHED_MS = 90_000;
 const SWEPT_MS = 10 * 60_000;
 /** A call that depends on who is faster comes about the second or third time. */
 const ATTEMPTS = 3;
@@ -44,7 +47,7 @@ export async function explore(
   options: ExploreOptions = {},
 ): Promise<Exploration> {
   const began = performance.now();
-  const { faults = FAULTS, lanes = 8, cluster, elsewhere = new Set() } = options;
+  const { faults = FAULTS, functions, lanes = 8, cluster, tried = new Set() } = options;
   const town = await startTown(t, {
     lanes: journey.alone ? 1 : lanes,
     seed: journey.seed,
@@ -53,11 +56,9 @@ export async function explore(
   await prepare(town, journey, town.lanes);
   const { sites, expected } = await record(town, journey);
 
-  const points = pointsOf(sites, elsewhere)
-    .slice(0, Number(process.env["H_SITES"] ?? 1e9))
-    .filter(({ fault }) => faults.includes(fault));
-  for (const site of sites.keys()) elsewhere.add(site);
-  console.error("DBG count", journey.name, sites.size, pointsOf(sites, new Set()).length);
+  const points = pointsOf(sites, tried).filter(
+    ({ site, fault }) => faults.includes(fault) && (functions?.some((fn) => site.startsWith(`${fn} `)) ?? true),
+  );
   const failures: string[] = [];
   let byThemselves = 0;
   let bySweep = 0;
@@ -67,14 +68,13 @@ export async function explore(
     for (let from = 0; from < left.length; from += town.lanes.length) {
       const batch = left.slice(from, from + town.lanes.length);
       for (const told of await tell(town, journey, batch, expected)) {
-        if (!told.met && told.outcome === null) unmet.push(told.point);
-        else if (told.outcome === null) told.swept ? bySweep++ : byThemselves++;
-        else {
+        if (told.outcome !== null) {
           failures.push(difference(told.point, expected, told.outcome));
-          console.error("DBG FAIL", failures.at(-1));
           await town.replace(told.lane);
           await prepare(town, journey, town.lanes.slice(-1));
-        }
+        } else if (!told.met) unmet.push(told.point);
+        else if (told.swept) bySweep++;
+        else byThemselves++;
       }
     }
     left = unmet;
@@ -137,35 +137,27 @@ async function tell(town: Town, journey: FaultJourney, batch: readonly Point[], 
     const lane = town.lanes[index];
     return lane === undefined ? [] : [{ lane, point }];
   });
-  const t0 = performance.now(),
-    c0 = process.cpuUsage();
-  const first = await once(town, journey, cast);
-  const c1 = process.cpuUsage(c0);
-  console.error(
-    "DBG",
-    batch.length,
-    Math.round(performance.now() - t0),
-    Math.round((c1.user + c1.system) / 1000),
-    batch[0] && inWords(batch[0]),
-    first.filter((f) => !isDeepStrictEqual(f.outcome, expected)).length,
+  const told = await once(town, journey, cast);
+  const differs = async ({ lane, before }: { lane: Lane; before: Before }): Promise<boolean> =>
+    !isDeepStrictEqual(await outcomeOf(town, lane, before), expected);
+  const late: (typeof told)[number][] = told.filter(({ outcome }) => !isDeepStrictEqual(outcome, expected));
+  if (late.length > 0) await town.pass(FINISHED_MS);
+  const unswept = new Set<Lane>();
+  for (const one of late) if (await differs(one)) unswept.add(one.lane);
+  if (unswept.size > 0) await town.pass(SWEPT_MS);
+  return Promise.all(
+    told.map(async ({ lane, point, before }) => {
+      const swept = unswept.has(lane);
+      const outcome = swept ? await outcomeOf(town, lane, before) : expected;
+      return { lane, point, met: lane.hit(), swept, outcome: isDeepStrictEqual(outcome, expected) ? null : outcome };
+    }),
   );
-  const differs = ({ outcome }: { outcome: Outcome }): boolean => !isDeepStrictEqual(outcome, expected);
-  if (first.some(differs)) await town.pass(SWEPT_MS);
-  const told: Told[] = [];
-  for (const one of first) {
-    const { lane, point, before } = one;
-    if (point === null) continue;
-    const swept = differs(one);
-    const outcome = swept ? await outcomeOf(town, lane, before) : one.outcome;
-    told.push({ lane, point, met: lane.hit(), swept, outcome: differs({ outcome }) ? outcome : null });
-  }
-  return told;
 }
 
-async function once(
+async function once<P extends Point | null>(
   town: Town,
   { ready, acts }: FaultJourney,
-  cast: readonly { readonly lane: Lane; readonly point: Point | null }[],
+  cast: readonly { readonly lane: Lane; readonly point: P }[],
 ) {
   for (const act of ready) {
     await Promise.all(cast.map(({ lane }) => act(lane, town)));
@@ -183,7 +175,7 @@ async function once(
   await town.pass(REDELIVERED_MS);
   return Promise.all(
     cast.map(async ({ lane, point }, index) => {
-      const before = befores[index] ?? new Map<string, never>();
+      const before: Before = befores[index] ?? new Map<string, never>();
       return { lane, point, before, outcome: await outcomeOf(town, lane, before) };
     }),
   );

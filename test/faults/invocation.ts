@@ -130,19 +130,19 @@ function stageOf({ target, phase, rollout, tombstone }: TargetState): string {
   return [name, phase, ...writing, ...(tombstone === null ? [] : ["tombstone"])].join("/");
 }
 
+/** The reporter treats every status as every other, whatever it is about. */
 function surfaceOf(want: Want | undefined): string {
   if (want === undefined) return "nothing";
   const { surface } = want;
   switch (surface.kind) {
     case "status":
-      return `${surface.body.context}/${surface.body.state}`;
+      return `status/${surface.body.state}`;
     case "deployment":
-      return `deployment/${surface.body.environment}/${surface.body.task}/${surface.status.state}`;
+      return `deployment/${surface.status.state}`;
     case "check":
-      return `${surface.body.name.replaceAll(" ", "-")}/${surface.body.conclusion ?? surface.body.status}`;
+      return `check/${surface.body.conclusion ?? surface.body.status}`;
     case "comment":
-      return `comment/${surface.part}`;
     case "reaction":
-      return "reaction";
+      return surface.kind;
   }
 }

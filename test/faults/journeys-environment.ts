@@ -1,7 +1,7 @@
 import { parseRepoId, type Target } from "../../src/core/names.ts";
 import type { TargetState } from "../../src/core/state.ts";
 import type { Act, FaultJourney } from "./journey.ts";
-import { ciPasses } from "./journeys-preview.ts";
+import { ciPasses, opensPullRequest } from "./journeys-preview.ts";
 import type { Lane } from "./lane.ts";
 import type { Town } from "./town.ts";
 
@@ -32,14 +32,6 @@ const pushesToMain =
     void (await lane.commit("main", name));
 
 const released = (name: string): Act[] => [pushesToMain(name), ciPasses(name)];
-
-const opensPullRequest: Act = async (lane) => {
-  const branch = `branch-${lane.pull + 1}`;
-  await lane.branch(branch);
-  await lane.commit(branch, "head");
-  const { data } = await lane.octokit.rest.pulls.create({ ...lane.at, head: branch, base: "main", title: branch });
-  lane.pull = data.number;
-};
 
 const merges: Act = async (lane) => {
   const { data } = await lane.octokit.rest.pulls.merge({ ...lane.at, pull_number: lane.pull, merge_method: "squash" });

@@ -13,7 +13,7 @@ export const ciPasses =
     await lane.passTests(sha);
   };
 
-const opensPullRequest: Act = async (lane) => {
+export const opensPullRequest: Act = async (lane) => {
   const branch = `branch-${lane.pull + 1}`;
   await lane.branch(branch);
   await lane.commit(branch, "head");

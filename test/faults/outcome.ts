@@ -1,6 +1,4 @@
-import { parseRepoId, targetId, type Target } from "../../src/core/names.ts";
-import { ANNOTATION, LABEL } from "../../src/core/names.ts";
-import type { TargetState } from "../../src/core/state.ts";
+import { ANNOTATION, LABEL, parseRepoId, type Target, targetId } from "../../src/core/names.ts";
 import { readable } from "../journeys/readable.ts";
 import type { Lane } from "./lane.ts";
 import type { Town } from "./town.ts";
@@ -173,5 +171,5 @@ async function statesOf({ store }: Town["world"], { id }: Lane) {
   const repoId = parseRepoId(id);
   const targets: Target[] = repoId === null ? [] : await store.targetsOf(repoId);
   const loaded = await Promise.all(targets.map((target) => store.load(target)));
-  return loaded.flatMap((known) => (known.state === null ? [] : [{ ...known, state: known.state as TargetState }]));
+  return loaded.flatMap((known) => (known.state === null ? [] : [{ ...known, state: known.state }]));
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "vitest";
 import { createWorld, type World, type WorldOptions } from "../../local/world.ts";
+import { LABEL } from "../../src/core/names.ts";
 import { sweepGitHub, sweepOverdue } from "../../src/sweep.ts";
 import { advance, isIdle } from "../journeys/time.ts";
 import { type About, readEvent, runWatched, type Watcher } from "./invocation.ts";
@@ -29,13 +30,14 @@ export interface TownOptions {
   readonly cluster?: NonNullable<WorldOptions["cluster"]>;
 }
 
-/** Longer than anything takes on a busy machine. */
-const PATIENCE_MS = 120_000;
+/** Longer than anything takes on a very busy machine: whatever ends, ends, and a test has its own limit. */
+const PATIENCE_MS = 600_000;
 
 export async function startTown(t: TestContext, options: TownOptions): Promise<Town> {
   const dir = mkdtempSync(join(tmpdir(), "proa-faults-"));
   const log: string[] = [];
   const lanes: Lane[] = [];
+  const everyone: Lane[] = [];
   const underWay = new Set<Promise<unknown>>();
   const tokens = Array.from({ length: 100 }, (_, n) => ({ login: `person-${n}`, token: `ghp_person_${n}` }));
   let made = 0;
@@ -82,6 +84,7 @@ export async function startTown(t: TestContext, options: TownOptions): Promise<T
     ci: () => ({ pushed() {}, rerun() {}, resume() {}, idle: async () => {}, close: async () => {} }),
   });
   t.onTestFinished(async () => {
+    if (options.cluster) for (const lane of everyone) await leaveCluster(lane);
     await world.close();
     rmSync(dir, { recursive: true, force: true });
   });
@@ -92,6 +95,7 @@ export async function startTown(t: TestContext, options: TownOptions): Promise<T
     const owner = `lane${made}${options.cluster?.apart ?? ""}`;
     const lane = await createLane(world, { owner, person, ...options.seed(owner) });
     lanes.push(lane);
+    everyone.push(lane);
     return lane;
   }
 
@@ -145,6 +149,14 @@ export async function startTown(t: TestContext, options: TownOptions): Promise<T
 }
 
 const DOOR = { effect: "queue", method: "send" } as const;
+
+/** A cluster that outlives this world keeps nothing of it. Nobody waits for that: it takes the cluster some seconds. */
+async function leaveCluster({ admin, id, namespaces }: Lane): Promise<void> {
+  const previews = (await admin.ourNamespaces()).filter(({ labels }) => labels[LABEL.repositoryId] === `${id}`);
+  const environments = await Promise.all(namespaces.map((name) => admin.namespace(name)));
+  for (const place of [...previews, ...environments])
+    if (place !== null) await admin.deleteNamespace(place.name, place.uid);
+}
 
 const tail = (log: readonly string[]): string =>
   log

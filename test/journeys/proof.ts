@@ -48,4 +48,5 @@ function nonconforming(exchanges: readonly Exchange[]): string[] {
 }
 
 /** The buttons' address and the tarball's second one are the local GitHub's own; GraphQL is not in the description. */
-const isOurOwn = (path: string): boolean => /\/check-runs\/\d+\/actions\/|\/legacy\.tar\.gz\/|^\/graphql/.test(path);
+const isOurOwn = (path: string): boolean =>
+  /\/check-runs\/\d+\/actions(?:\/|$)|\/legacy\.tar\.gz\/|^\/graphql/.test(path);

@@ -129,8 +129,7 @@ export function contention(startWorld: StartWorld): void {
           const lost = patch.namespace.endsWith("staging") ? answers.shift() : undefined;
           if (lost !== "lost on the way there") {
             const result = await cluster.patchImage(patch);
-            if (result.kind === "applied" && patch.namespace.endsWith("staging"))
-              patched.push(result.generation);
+            if (result.kind === "applied" && patch.namespace.endsWith("staging")) patched.push(result.generation);
             if (lost === undefined) return result;
           }
           throw new OutsideError({

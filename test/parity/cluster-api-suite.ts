@@ -28,10 +28,7 @@ export function clusterApiSuite(start: StartCluster): void {
     await cluster.core.createNamespace({ body: { metadata: { name: namespace } } });
   });
 
-  afterEach(async () => {
-    // Not waited for: a namespace takes seconds to go. One of the tests has deleted its own.
-    await cluster.core.deleteNamespace({ name: namespace }).catch(() => {});
-  });
+  afterEach(() => cluster.abandon(namespace));
 
   describe("writes", () => {
     test("generation counts changes of the spec, and of a Deployment's annotations, but not of labels", async () => {

@@ -120,6 +120,7 @@ export async function startLocal(): Promise<TestCluster & TestWorld> {
     },
     nowMs: () => world.cluster.clock.nowMs(),
     page: (host) => visit(world.cluster, host),
+    abandon: () => Promise.resolve(),
   };
 }
 

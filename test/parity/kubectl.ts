@@ -39,7 +39,7 @@ export function newKubectl(path: string, home: string, kubeconfig: string) {
       const child = execFile(
         path,
         args,
-        { env: { KUBECONFIG: file, HOME: home, PATH: "/usr/bin:/bin" }, timeout: 120_000 },
+        { env: { KUBECONFIG: file, HOME: home, PATH: "/usr/bin:/bin" }, timeout: 150_000 },
         (error, out, err) =>
           resolve({ code: typeof error?.code === "number" ? error.code : error === null ? 0 : 1, out, err }),
       );

@@ -28,6 +28,8 @@ export interface TestCluster extends Clients {
   readonly nowMs: () => number;
   /** What the ingress answers for a host; null where pods are played and answer nothing. */
   readonly page: ((host: string) => Promise<string>) | null;
+  /** The namespace is not needed any more. Not waited for: it takes seconds to go. */
+  abandon(namespace: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -62,7 +64,7 @@ export async function refusal(call: Promise<unknown>): Promise<V1Status> {
 }
 
 /** Looks until it is so; the state it last saw is in the error. */
-export async function until<T>(look: () => Promise<T> | T, isSo: (seen: T) => boolean, withinMs = 60_000): Promise<T> {
+export async function until<T>(look: () => Promise<T> | T, isSo: (seen: T) => boolean, withinMs = 120_000): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const seen = await look();

@@ -188,7 +188,7 @@ describe("GitHub's answer:", () => {
         expect(error === null || error instanceof MalformedReply).toBe(true);
         expect(String(error).length).toBeLessThan(400);
       }),
-      runs(5_000),
+      runs(3_000),
     );
   });
 });
@@ -213,7 +213,7 @@ describe("the cluster's answer:", () => {
         expect(error === null || isRefusal(error)).toBe(true);
         expect(String(error).length).toBeLessThan(400);
       }),
-      runs(5_000),
+      runs(3_000),
     );
   });
 

@@ -41,7 +41,7 @@ describe("two pull requests", () => {
         expect(namespace(one)).toMatch(DNS_LABEL);
         expect(namespace(one) === namespace(other)).toBe(same(one, other));
       }),
-      runs(10_000),
+      runs(5_000),
     );
   });
 
@@ -57,7 +57,7 @@ describe("two pull requests", () => {
         expect(host(one).endsWith(".preview.example")).toBe(true);
         expect(host(one) === host(other)).toBe(same(one, other));
       }),
-      runs(10_000),
+      runs(5_000),
     );
   });
 
@@ -69,7 +69,7 @@ describe("two pull requests", () => {
         expect(host(one, n).split(".")[0]).toMatch(DNS_LABEL);
         expect(host(one, n) === host(other, m)).toBe(one.toLowerCase() === other.toLowerCase() && n === m);
       }),
-      runs(10_000),
+      runs(5_000),
     );
   });
 });

@@ -78,7 +78,7 @@ test("no branch, person, check or environment changes what GitHub is asked for",
       await expectOnly(() => github.findDeployment(repo, sha, text, text), [[...repos, "deployments"]]);
       await expectOnly(() => github.findComment(repo, 7, text), [[...repos, "issues", "7", "comments"]]);
     }),
-    runs(150),
+    runs(60),
   );
 
   const [line = ""] = await askedBy(() => github.file(repo, ".proa.yml", "a&ref=b#c?d"));
@@ -133,7 +133,7 @@ test("no namespace, service, pod or container changes what the cluster is asked 
       const log = ["api", "v1", "namespaces", "shop", "pods", text, "log"];
       await expectOnly(() => kubernetes.logs("shop", text, text, { previous: false, lines: 5 }), [log]);
     }),
-    runs(100),
+    runs(50),
   );
 
   expect(await askedBy(() => kubernetes.deleteNamespace("", "uid"))).toEqual([]);

@@ -73,7 +73,7 @@ test("any answer is the digest of what came, no image, or a problem that says so
       expect([null, digestOf(given.body), named, ...codes]).toContain(found);
       expect(found === null || codes.includes(found) || /^sha256:[0-9a-f]{64}$/.test(found)).toBe(true);
     }),
-    runs(300),
+    runs(150),
   );
 });
 

@@ -80,7 +80,7 @@ test("whatever a server in GitHub's place answers is an answer or a problem; a w
       const written = await codeOf(github.createComment(shop, 7, "hello"));
       expect(mayHaveHappened(one) && ["unavailable", "not-found"].includes(`${written}`)).toBe(false);
     }),
-    runs(150),
+    runs(80),
   );
 });
 
@@ -118,6 +118,6 @@ test("and so it is for a server in the cluster's place", async () => {
       const written = await codeOf(kubernetes.patchImage(image));
       expect(mayHaveHappened(one) && ["unavailable", "not-found"].includes(`${written}`)).toBe(false);
     }),
-    runs(150),
+    runs(80),
   );
 });

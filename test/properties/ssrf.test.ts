@@ -1,7 +1,7 @@
 import { get } from "node:http";
 import { expect, test } from "vitest";
 import { type Journey, startWorld } from "../journeys/harness.ts";
-import { live, previewNamespace } from "../journeys/races-support.ts";
+import { live, previewNamespace, shopConfig, statusIs } from "../journeys/races-support.ts";
 import { deliverSigned } from "./deliver.ts";
 import { watchOutgoing } from "./outgoing.ts";
 import { serve } from "./stub.ts";
@@ -50,6 +50,20 @@ test("no URL of a payload is ever fetched, all the way from a pull request to pr
   expect(outgoing.hosts).toContain(github);
   expect([...outgoing.hosts].filter((host) => !/^(?:127\.0\.0\.1|localhost):\d+$/.test(host))).toEqual([]);
   expect([...outgoing.hosts]).not.toContain(new URL(canary.url).host);
+});
+
+test("a registry that is not on the list is not even asked, whatever the config says", async (t) => {
+  const canary = await serve((_request, response) => response.writeHead(200).end());
+  t.onTestFinished(() => canary.close());
+  // The local CI builds for its own registry only, so the checks are reported without it.
+  const shop = await startWorld(t, { ci: "manual" });
+  const image = `${new URL(canary.url).host}/acme/shop-web`;
+  await shop.person.push("main", { ".proa.yml": shopConfig({ services: { web: { image } }, environments: null }) });
+  const { sha } = await shop.person.openPullRequest({ branch: "lamp" });
+  await shop.ci.report({ owner: shop.owner, repo: shop.name, sha }, "success");
+  expect(await statusIs(shop, sha, "proa/preview", "failure")).toContain(`image ${image} of web is not on`);
+  await shop.quiet();
+  expect(canary.asked).toEqual([]);
 });
 
 test("what watches would have seen it", async (t) => {

@@ -17,7 +17,13 @@ const MINUTE = 60_000;
 /** GitHub's webhooks on their way: in any order within a second or two, and in bad weather late, twice, or never. */
 export function carried(
   { id, guid, event, payload }: Delivery,
-  { kernel, chronicle, seed, weather, answered }: Way & { weather: Weather; answered: (id: string, ok: boolean) => void },
+  {
+    kernel,
+    chronicle,
+    seed,
+    weather,
+    answered,
+  }: Way & { weather: Weather; answered: (id: string, ok: boolean) => void },
   send: () => void,
 ): void {
   const thing = textHash(`delivery ${id}`);
@@ -43,7 +49,10 @@ export function carried(
 }
 
 /** The ordinary queue in bad weather: a delayed message comes late, twice, or is lost. */
-export function sent(queue: Sync<Queue>, { kernel, chronicle, seed, weather }: Way & { weather: () => Weather }): Sync<Queue> {
+export function sent(
+  queue: Sync<Queue>,
+  { kernel, chronicle, seed, weather }: Way & { weather: () => Weather },
+): Sync<Queue> {
   const counts = new Map<string, number>();
   function odd(about: string, put: (delayMs: number) => void, delayMs: number): void {
     const n = (counts.get(about) ?? 0) + 1;
@@ -55,7 +64,8 @@ export function sent(queue: Sync<Queue>, { kernel, chronicle, seed, weather }: W
       chronicle.happens({ id, at: kernel.now(), kind, text: `${kind}: the wake-up of ${about}` });
     const way = lot(seed, thing, 1);
     if (way < 0.4 && happens("tick lost")) return;
-    if (way >= 0.4 && way < 0.7 && happens("tick late")) return put(delayMs + Math.round(lot(seed, thing, 2) * 5 * MINUTE));
+    if (way >= 0.4 && way < 0.7 && happens("tick late"))
+      return put(delayMs + Math.round(lot(seed, thing, 2) * 5 * MINUTE));
     if (way >= 0.7 && happens("tick twice")) put(delayMs + Math.round(lot(seed, thing, 2) * MINUTE));
     put(delayMs);
   }

@@ -19,8 +19,16 @@ export const repositoriesOf = ({ world, plan }: End): Ours[] =>
     return planned === undefined ? [] : [{ repo, planned }];
   });
 
-export const previewTarget = ({ id }: { id: RepoId }, number: number): Target => ({ kind: "preview", repoId: id, number });
-export const environmentTarget = ({ id }: { id: RepoId }, environment: string): Target => ({ kind: "env", repoId: id, environment });
+export const previewTarget = ({ id }: { id: RepoId }, number: number): Target => ({
+  kind: "preview",
+  repoId: id,
+  number,
+});
+export const environmentTarget = ({ id }: { id: RepoId }, environment: string): Target => ({
+  kind: "env",
+  repoId: id,
+  environment,
+});
 
 const items = ({ world }: End, target: Target, prefix: string): unknown[] =>
   world.table.query(`target/${targetId(target)}`, prefix).map(({ value }) => value);
@@ -57,7 +65,8 @@ export function meaningFor({ world }: End, repo: Repo, { head, base }: PullReque
 }
 
 /** Why an open pull request gets no preview; null: it gets one. */
-export function excluded({ draft, labels, base }: PullRequest, { drafts, label }: Meaning): string | null {
+export function excluded({ draft, labels, head, base }: PullRequest, { drafts, label }: Meaning): string | null {
+  if (head.repoId !== base.repoId) return "it comes from a fork";
   if (base.ref !== "main") return `it goes into ${base.ref}`;
   if (draft && !drafts) return "it is a draft";
   return label !== null && !labels.includes(label) ? `it lacks the label ${label}` : null;
@@ -88,6 +97,10 @@ export function behaviourOf(end: End, ours: Ours, sha: Sha): string {
 /** It may be late, or fall once, and is well all the same. */
 const FINE: ReadonlySet<string> = new Set(["good", "slow", "stumbles"]);
 
+/** Whether what this image runs is well. */
+export const isFine = ({ world }: End, image: string): boolean =>
+  FINE.has(world.github.truth.built(image.slice(image.indexOf("@") + 1) as never)?.behaviour ?? "unknown");
+
 /** The commit that a running image was built from; null: not built here. */
 export const builtFrom = ({ world }: End, image: string): Sha | null =>
   world.github.truth.built(image.slice(image.indexOf("@") + 1) as never)?.sha ?? null;
@@ -96,4 +109,5 @@ export const folder = ({ planned }: Ours, service: string): string => folderOf(p
 export const short = (sha: string | null | undefined): string => sha?.slice(0, 7) ?? "nothing";
 
 export const ENVIRONMENTS = ["staging", "production"] as const;
-export const namespacesOf = ({ planned }: Ours): string[] => ENVIRONMENTS.map((name) => namespaceOf(planned.name, name));
+export const namespacesOf = ({ planned }: Ours): string[] =>
+  ENVIRONMENTS.map((name) => namespaceOf(planned.name, name));

@@ -96,7 +96,12 @@ function canHappen(fault: Fault, system: System, reads: boolean): boolean {
 }
 
 /** What the caller's adapter throws. The store's and the queue's SDKs throw errors of their own, which the walk leaves to the queue's retry. */
-export function failure(fault: "unavailable" | "lost" | "limited", what: string, waitMs: number, system: System): Error {
+export function failure(
+  fault: "unavailable" | "lost" | "limited",
+  what: string,
+  waitMs: number,
+  system: System,
+): Error {
   if (system === "table" || system === "queue") return new OwnFailure(`${what}: no answer`);
   return new OutsideError(problem(fault, what, waitMs));
 }

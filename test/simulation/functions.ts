@@ -94,10 +94,11 @@ export function runFunctions({
     };
     process.handler(JSON.parse(message.body)).then(
       () => finish(() => queue.delete(message.receipt)),
-      (error: unknown) => finish(() => {
-        blame(worker, error);
-        queue.release(message.receipt, RETRY_MS);
-      }),
+      (error: unknown) =>
+        finish(() => {
+          blame(worker, error);
+          queue.release(message.receipt, RETRY_MS);
+        }),
     );
   }
 

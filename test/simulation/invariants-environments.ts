@@ -19,8 +19,14 @@ import { imageOf, meaningOf } from "./scenario.ts";
 
 /** What becomes of staging and production, told from the branch, the registry and the cluster alone. */
 export const ENVIRONMENT_INVARIANTS: readonly Invariant[] = [
-  { sentence: "staging runs the newest commit of main that is ready, or says that it failed", check: perRepository(staging) },
-  { sentence: "production runs what is live in staging, unless a person has to approve it or it failed", check: perRepository(production) },
+  {
+    sentence: "staging runs the newest commit of main that is ready, or says that it failed",
+    check: perRepository(staging),
+  },
+  {
+    sentence: "production runs what is live in staging, unless a person has to approve it or it failed",
+    check: perRepository(production),
+  },
   { sentence: "production only ever gets what staging had, by digest", check: perRepository(promoted) },
   { sentence: "only commits whose checks passed are released", check: perRepository(green) },
   { sentence: "a release runs the images that were built for its commit", check: perRepository(built) },
@@ -45,8 +51,8 @@ function staging(end: End, ours: Ours): string[] {
   const record = recordOf(end, environmentTarget(repo, "staging"));
   if (record === null) return [`${short(wanted)} is ready, and staging has no record`];
   const live = record.live?.sha ?? null;
-  // What is live stays, also where a re-run turned its checks red.
-  if (live !== null && line.slice(0, ready + 1).includes(live)) return [];
+  // What is live stays, also where a re-run turned its checks red. Where nothing is live yet, only the tip is a candidate.
+  if (live === null ? ready > 0 : line.slice(0, ready + 1).includes(live)) return [];
   const behaviour = behaviourOf(end, ours, wanted);
   if (behaviour === "crashes later") return [];
   const held = holdsOf(end, record.target).some(({ sha }) => sha === wanted);
@@ -61,7 +67,7 @@ function production(end: End, ours: Ours): string[] {
   if (end.story.movedBack.has(repo)) return [];
   const [from, to] = ENVIRONMENTS.map((name) => recordOf(end, environmentTarget(repo, name)));
   const sha = from?.live?.sha ?? null;
-  if (sha === null || from?.rollout != null || to?.live?.sha === sha) return [];
+  if (sha === null || (from?.rollout ?? null) !== null || to?.live?.sha === sha) return [];
   // A check that turned red since stops the promotion, and so does what failed here after it was well in staging.
   if (!isGreenLater(end, ours, sha) || behaviourOf(end, ours, sha) !== "good") return [];
   return [`${short(sha)} is live in staging, and ${short(to?.live?.sha)} in production (${to?.phase}: ${to?.because})`];
@@ -70,13 +76,16 @@ function production(end: End, ours: Ours): string[] {
 /** People's hands and orders were in it: what it ends with is theirs to say. */
 function isSpecial(end: End, ours: Ours, environment: string): boolean {
   const { repo } = ours;
-  const ordered = end.story.commands.some(({ repo: at, body }) => at === repo && /^\/(rollback|deploy|release|approve)/.test(body));
+  const ordered = end.story.commands.some(
+    ({ repo: at, body }) => at === repo && /^\/(rollback|deploy|release|approve)/.test(body),
+  );
   const pressed = end.story.pressed.includes(`${repo.id} proa/${environment} report`);
   const namespace = environmentNamespace(end, ours, environment)?.name ?? "";
   return ordered || pressed || end.story.touched.has(namespace);
 }
 
-const isReady = (end: End, ours: Ours, sha: Sha): boolean => isGreenLater(end, ours, sha) && imagesOf(end, ours, sha) !== null;
+const isReady = (end: End, ours: Ours, sha: Sha): boolean =>
+  isGreenLater(end, ours, sha) && imagesOf(end, ours, sha) !== null;
 
 /** A commit without checks of its own is judged by the pull request it merged, if it holds the same files. */
 function isGreenLater(end: End, { repo }: Ours, sha: Sha): boolean {
@@ -136,12 +145,16 @@ function recorded(end: End, ours: Ours): string[] {
   return ENVIRONMENTS.flatMap((environment) => {
     const record = recordOf(end, environmentTarget(ours.repo, environment));
     const namespace = environmentNamespace(end, ours, environment);
-    if (record?.live == null || record.rollout !== null || namespace === null) return [];
+    if (!record?.live || record.rollout !== null || namespace === null) return [];
     // Where the last rollout failed and nothing was put back, its remains are still there.
-    if (end.story.touched.has(namespace.name) || (record.failed !== null && record.failed.rev > record.live.rev)) return [];
+    if (end.story.touched.has(namespace.name) || (record.failed !== null && record.failed.rev > record.live.rev))
+      return [];
     const { digests, sha } = record.live;
     return namespace.deployments
       .filter(({ name, image }) => digests[name] !== undefined && !image.endsWith(digests[name]))
-      .map(({ name, image }) => `${environment}/${name} runs ${short(builtFrom(end, image))}, and the record says ${short(sha)}`);
+      .map(
+        ({ name, image }) =>
+          `${environment}/${name} runs ${short(builtFrom(end, image))}, and the record says ${short(sha)}`,
+      );
   });
 }

@@ -48,10 +48,12 @@ function targetOf(end: End, id: string) {
 }
 
 function pending(end: End): string[] {
-  const waiting = new Set(targetsOf(end).flatMap((target) => {
-    const record = recordOf(end, target);
-    return record === null ? [] : awaited(record).map((sha) => `${target.repoId} ${sha} ${statusContext(target)}`);
-  }));
+  const waiting = new Set(
+    targetsOf(end).flatMap((target) => {
+      const record = recordOf(end, target);
+      return record === null ? [] : awaited(record).map((sha) => `${target.repoId} ${sha} ${statusContext(target)}`);
+    }),
+  );
   return repositoriesOf(end).flatMap(({ repo }) =>
     end.world.github.truth.commitsWithStatus(repo).flatMap((sha) => {
       const latest = new Map(end.world.github.truth.statuses(repo, sha).map((status) => [status.context, status]));
@@ -72,9 +74,13 @@ function awaited({ wanted, live, phase, open, rollout }: TargetState): string[] 
 function said(end: End): string[] {
   const { kernel, table } = end.world;
   const installations = new Set(end.world.repositories.map(({ installation }) => installation));
-  return [...installations].flatMap((installation) =>
-    table.due(`outbox/${installation}`, kernel.now() - 60_000, 1000).map(({ sk, due }) => `${sk} since ${clockTime(due?.at ?? 0)}`),
-  ).concat(unsaid(end));
+  return [...installations]
+    .flatMap((installation) =>
+      table
+        .due(`outbox/${installation}`, kernel.now() - 60_000, 1000)
+        .map(({ sk, due }) => `${sk} since ${clockTime(due?.at ?? 0)}`),
+    )
+    .concat(unsaid(end));
 }
 
 /** The statuses that the records stand for, told by the words' own function, against what GitHub shows. */
@@ -86,10 +92,16 @@ function unsaid(end: End): string[] {
     if (record === null || repo === undefined || sha === undefined) return [];
     const shown = end.world.github.truth.statuses(repo, sha, statusContext(target)).at(-1);
     const live = record.live?.sha === sha && record.rollout === null && record.failed?.sha !== sha;
-    const right = live ? ["success"] : record.phase === "failed" ? ["failure", "pending"] : ["pending", "failure", "error", "success"];
+    const right = live
+      ? ["success"]
+      : record.phase === "failed"
+        ? ["failure", "pending"]
+        : ["pending", "failure", "error", "success"];
     return shown !== undefined && right.includes(shown.state)
       ? []
-      : [`${statusContext(target)} of ${targetId(target)} ${short(sha)} is ${shown?.state ?? "not there"}, and it is ${record.phase}: ${record.because}`];
+      : [
+          `${statusContext(target)} of ${targetId(target)} ${short(sha)} is ${shown?.state ?? "not there"}, and it is ${record.phase}: ${record.because}`,
+        ];
   });
 }
 

@@ -5,6 +5,7 @@ import {
   builtFrom,
   excluded,
   imagesOf,
+  isFine,
   isGreen,
   meaningFor,
   type Ours,
@@ -25,7 +26,9 @@ export const PREVIEWS: readonly Invariant[] = [
 
 function missing(end: End): string[] {
   return repositoriesOf(end).flatMap((ours) =>
-    end.world.github.truth.openPulls(ours.repo).flatMap((pull) => wrong(end, ours, pull).map((text) => `${ours.repo.name}#${pull.number}: ${text}`)),
+    end.world.github.truth
+      .openPulls(ours.repo)
+      .flatMap((pull) => wrong(end, ours, pull).map((text) => `${ours.repo.name}#${pull.number}: ${text}`)),
   );
 }
 
@@ -50,7 +53,11 @@ function wrong(end: End, ours: Ours, pull: PullRequest): string[] {
   if (behaviour === "crashes later" || (behaviour !== "good" && planned.services.length > 1)) return [];
   if (behaviour !== "good")
     return status?.state === "failure" ? [] : [`${short(sha)} ${behaviour}, and its status says ${said}`];
-  if (own === undefined) return [`${short(sha)} is ready, and there is no namespace (${record.phase}: ${record.because})`];
+  if (own === undefined)
+    return [`${short(sha)} is ready, and there is no namespace (${record.phase}: ${record.because})`];
+  // Untouched by the pull request, a service runs what staging ran, good or bad.
+  const borrowed = own.namespace.deployments.filter(({ image }) => builtFrom(end, image) !== sha);
+  if (planned.services.length > 1 && borrowed.some(({ image }) => !isFine(end, image))) return [];
   const found = status?.state === "success" ? [] : [`${short(sha)} is ready, and its status says ${said}`];
   for (const service of planned.services) {
     const deployment = own.namespace.deployments.find((candidate) => candidate.name === service);
@@ -59,9 +66,8 @@ function wrong(end: End, ours: Ours, pull: PullRequest): string[] {
       continue;
     }
     const from = builtFrom(end, deployment.image);
-    // Untouched by the pull request, a service runs what staging ran.
-    const untouched = planned.services.length > 1 && from !== null && end.world.github.truth.contains(repo, from, from);
-    if (from !== sha && !untouched) found.push(`${service} runs ${short(from)} and not ${short(sha)} (${record.phase}: ${record.because})`);
+    if (from !== sha && planned.services.length === 1)
+      found.push(`${service} runs ${short(from)} and not ${short(sha)} (${record.phase}: ${record.because})`);
     if (!deployment.serving.includes(deployment.image)) found.push(`no pod of ${service} serves ${short(from)}`);
   }
   return found;
@@ -87,7 +93,10 @@ function slots(end: End): string[] {
     const { held, queue } = slotsOf(end, ours);
     const idle = held.filter((number) => {
       const record = recordOf(end, previewTarget(repo, number));
-      return record === null || (Object.keys(record.placements).length === 0 && record.rollout === null && record.phase === "idle");
+      return (
+        record === null ||
+        (Object.keys(record.placements).length === 0 && record.rollout === null && record.phase === "idle")
+      );
     });
     const unheld = previewNamespaces(end).filter(({ repoId, number, namespace }) => {
       const record = recordOf(end, previewTarget(repo, number));
@@ -106,7 +115,13 @@ function slots(end: End): string[] {
 }
 
 /** The cap is the base branch's as it is now. */
-function starved(end: End, { repo }: Ours, held: readonly number[], queue: readonly number[], configs: number): string[] {
+function starved(
+  end: End,
+  { repo }: Ours,
+  held: readonly number[],
+  queue: readonly number[],
+  configs: number,
+): string[] {
   const first = queue.map((number) => repo.pulls.get(number)).find((pull) => pull?.state === "open");
   if (first === undefined || configs === 0) return [];
   const meaning = meaningFor(end, repo, first);

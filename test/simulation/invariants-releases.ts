@@ -1,5 +1,5 @@
 import { LABEL, type Target, targetId } from "../../src/core/names.ts";
-import type { Release } from "../../src/core/state.ts";
+import type { CommandRecord, Release } from "../../src/core/state.ts";
 import { clockTime } from "./chronicle.ts";
 import {
   ENVIRONMENTS,
@@ -22,11 +22,11 @@ export const RELEASES: readonly Invariant[] = [
     sentence: "only what was once the branch's tip is released to an environment",
     check: perRepository(besideTheLine),
   },
-  { sentence: "every release of a commit has the images that its tags named first", check: perRepository(twoImages) },
+  { sentence: "every release of a commit has the images that its tags named first", check: perRepository(otherImages) },
   { sentence: "what failed in an environment is not rolled out there again by itself", check: perRepository(again) },
   { sentence: "what needs an approval gets one of its own", check: perRepository(unapproved) },
   { sentence: "there are never more previews than the cap", check: perRepository(tooMany) },
-  { sentence: "a closed pull request whose namespace is gone has come to rest", check: perRepository(restless) },
+  { sentence: "a preview whose namespace is gone is not being removed any more", check: perRepository(restless) },
 ];
 
 function perRepository(check: (end: End, ours: Ours) => string[]): (end: End) => string[] {
@@ -71,70 +71,86 @@ function besideTheLine(end: End, { repo }: Ours): string[] {
   );
 }
 
-/** With several services, a preview has the images of staging for what it leaves untouched. */
-function twoImages(end: End, ours: Ours): string[] {
+/** Of several services, a preview has staging's images for those that it leaves untouched. */
+function otherImages(end: End, ours: Ours): string[] {
   const { repo, planned } = ours;
-  const own = planned.services.length === 1 ? previews(end, ours) : [];
-  const first = new Map<string, string>();
-  return [environmentTarget(repo, "staging"), ...own].flatMap((target) =>
-    deployed(end, target).flatMap(({ rev, sha, key }) => {
-      const known = first.get(sha) ?? key;
-      first.set(sha, known);
-      return known === key ? [] : [`${targetId(target)}@${rev} of ${short(sha)} has ${key}, where ${known} was first`];
-    }),
+  const environments = ENVIRONMENTS.map((environment) => environmentTarget(repo, environment));
+  return [...environments, ...(planned.services.length === 1 ? previews(end, ours) : [])].flatMap((target) =>
+    deployed(end, target).flatMap(({ rev, sha, services }) =>
+      services.flatMap(({ name, image, digest }) => {
+        const first = end.firsts.get(`repo/${repo.id} digest/${image}/${sha}`);
+        return first === undefined || first === digest
+          ? []
+          : [
+              `${targetId(target)}@${rev} of ${short(sha)} has ${name} at ${digest}, where ${first as string} was first`,
+            ];
+      }),
+    ),
   );
 }
 
 function again(end: End, ours: Ours): string[] {
   return ENVIRONMENTS.flatMap((environment) => {
-    const namespace = environmentNamespace(end, ours, environment)?.name ?? "";
-    if (isOrdered(end, ours) || end.story.touched.has(namespace)) return [];
-    const releases = deployed(end, environmentTarget(ours.repo, environment)).filter(({ services }) =>
+    const target = environmentTarget(ours.repo, environment);
+    if (end.story.touched.has(environmentNamespace(end, ours, environment)?.name ?? "")) return [];
+    const releases = deployed(end, target).filter(({ services }) =>
       services.some(({ digest }) => HOPELESS.has(end.world.github.truth.built(digest)?.behaviour ?? "good")),
     );
-    return releases
-      .filter(({ key }, index) => releases.findIndex((other) => other.key === key) < index)
-      .map(({ rev, sha }) => `${environment}@${rev} of ${short(sha)}`);
+    return releases.flatMap(({ rev, sha, key, createdAt }, index) => {
+      const before = releases.slice(0, index).findLast((other) => other.key === key);
+      return before === undefined || isOrdered(end, target, { from: before.createdAt, to: createdAt })
+        ? []
+        : [`${environment}@${rev} of ${short(sha)}, as @${before.rev} before`];
+    });
   });
 }
 
 const HOPELESS: ReadonlySet<string> = new Set(["crashes", "never ready", "not pullable", "unschedulable"]);
 
-/** Somebody asked for something: what follows is theirs. */
-const isOrdered = ({ story }: End, { repo }: Ours): boolean =>
-  story.pressed.some((report) => report.startsWith(`${repo.id} `)) ||
-  story.commands.some(({ repo: at, body }) => at === repo && /^\/(rollback|deploy|release-hold)/.test(body));
+/** Somebody ordered something in between: what follows is theirs. */
+function isOrdered(end: End, target: Target, { from, to }: { from: number; to: number }): boolean {
+  const commands = end.world.table.query(`target/${targetId(target)}`, "command/");
+  return commands.some(({ value }) => {
+    const { command, appliedAt } = value as CommandRecord;
+    return command.verb !== "approve" && (appliedAt ?? Infinity) >= from && command.at <= to;
+  });
+}
 
 function unapproved(end: End, { repo }: Ours): string[] {
   const configs = (end.story.configs.get(repo) ?? []).map(meaningOf);
   if (!configs.every(({ approve, broken }) => approve || broken)) return [];
   const keys = new Set(deployed(end, environmentTarget(repo, "production")).map(({ key }) => key));
-  const comments = end.story.commands.filter(({ repo: at, body }) => at === repo && body.startsWith("/approve"));
+  const mayApprove = ["maintainer", "writer", repo.owner];
+  const comments = end.story.commands.filter(
+    ({ repo: at, body, by }) => at === repo && body.startsWith("/approve") && mayApprove.includes(by),
+  );
   const presses = end.story.pressed.filter((report) => report === `${repo.id} proa/production report`);
   const approvals = comments.length + presses.length;
   return keys.size <= approvals ? [] : [`${keys.size} releases to production, and ${approvals} approvals at most`];
 }
 
+/** Counted from a preview's first Deployment on: a namespace whose making was held up on its way may come when nobody wants it any more. */
 function tooMany(end: End, { repo }: Ours): string[] {
   const cap = Math.max(...(end.story.configs.get(repo) ?? []).map((text) => meaningOf(text).cap));
   const up = new Set<string>();
   return end.world.cluster.log.flatMap((write) => {
-    if (write.kind !== "namespace" || write.labels[LABEL.repositoryId] !== `${repo.id}`) return [];
-    if (write.verb === "gone") up.delete(write.uid);
-    if (write.verb !== "create" || write.by !== "proa") return [];
-    up.add(write.uid);
+    if (write.kind === "namespace" && write.verb === "gone") up.delete(write.namespace);
+    if (write.kind === "namespace" || write.verb !== "create" || write.by !== "proa") return [];
+    const { [LABEL.repositoryId]: repoId, [LABEL.pullRequest]: number } = write.namespaceLabels;
+    if (repoId !== `${repo.id}` || number === undefined) return [];
+    up.add(write.namespace);
     return up.size > cap ? [`${up.size} at ${clockTime(write.at)}, with ${write.namespace}; the cap is ${cap}`] : [];
   });
 }
 
 function restless(end: End, { repo }: Ours): string[] {
-  return end.world.github.truth.pulls(repo).flatMap(({ number, state }) => {
+  return end.world.github.truth.pulls(repo).flatMap(({ number }) => {
     const record = recordOf(end, previewTarget(repo, number));
-    if (state === "open" || record === null) return [];
-    const { phase, because, placements } = record;
+    if (record?.phase !== "removing") return [];
+    const { because, placements } = record;
     const there = Object.values(placements).some(({ namespace, uid }) => {
       return end.world.cluster.truth.namespace(namespace)?.uid === uid;
     });
-    return phase === "idle" || there ? [] : [`#${number} is ${phase}: ${because}`];
+    return there ? [] : [`#${number}: ${because}`];
   });
 }

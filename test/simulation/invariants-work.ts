@@ -15,7 +15,8 @@ export const WORK: readonly Invariant[] = [
 
 function bugs({ world }: End): string[] {
   return world.functions.bugs.map(
-    ({ at, lane, error }) => `${lane} at ${clockTime(at)}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    ({ at, lane, error }) =>
+      `${lane} at ${clockTime(at)}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
   );
 }
 
@@ -25,7 +26,9 @@ const LOOKS_A_MINUTE = 1.5;
 function ends(end: End): string[] {
   const { lately } = end;
   const most = Math.ceil(LOOKS_A_MINUTE * targetsOf(end).length * lately.minutes) + 20;
-  return lately.messages > most ? [`${lately.messages} messages in the last ${lately.minutes} minutes, and ${most} are many`] : [];
+  return lately.messages > most
+    ? [`${lately.messages} messages in the last ${lately.minutes} minutes, and ${most} are many`]
+    : [];
 }
 
 function overdue({ world }: End): string[] {
@@ -44,7 +47,8 @@ function commands({ world, story }: End): string[] {
   const dead = world.queue.deadLetters().map(({ body }) => body);
   return story.commands.flatMap(({ repo, number, commentId, body, by }) => {
     const comment = repo.comments.get(commentId);
-    if (!/^\/(approve|rollback|release-hold|deploy)\b/.test(body) || !taken.has(commentId) || comment === undefined) return [];
+    if (!/^\/(approve|rollback|release-hold|deploy)\b/.test(body) || !taken.has(commentId) || comment === undefined)
+      return [];
     const isDead = dead.some((message) => message.includes(`"commentId":${commentId}`));
     return comment.reactions.length > 0 || isDead ? [] : [`${body} by @${by} on ${repo.name}#${number}`];
   });
@@ -53,11 +57,15 @@ function commands({ world, story }: End): string[] {
 /** A rollback that was applied twice goes back two releases. */
 function once(end: End): string[] {
   return targetsOf(end).flatMap((target) => {
-    const records = end.world.table.query(`target/${targetId(target)}`, "command/").map(({ value }) => value as { command: Command });
+    const records = end.world.table
+      .query(`target/${targetId(target)}`, "command/")
+      .map(({ value }) => value as { command: Command });
     const people = new Set(records.map(({ command }) => command.actor.login));
     const rollbacks = releasesOf(end, target).filter(({ kind }) => kind === "rollback");
     return [...people].flatMap((login) => {
-      const ordered = records.filter(({ command }) => command.verb === "rollback" && command.actor.login === login).length;
+      const ordered = records.filter(
+        ({ command }) => command.verb === "rollback" && command.actor.login === login,
+      ).length;
       const done = rollbacks.filter(({ actor }) => actor === login).length;
       return done > ordered ? [`${targetId(target)}: ${ordered} rollbacks ordered by @${login}, ${done} done`] : [];
     });

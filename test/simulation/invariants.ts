@@ -13,6 +13,8 @@ export interface End {
   readonly world: World;
   readonly story: Story;
   readonly plan: Plan;
+  /** The digest that each tag was first resolved to. */
+  readonly firsts: ReadonlyMap<string, unknown>;
   /** The deployer's messages in the last minutes. */
   readonly lately: { readonly messages: number; readonly minutes: number };
 }
@@ -29,4 +31,11 @@ export interface Violation {
   readonly detail: string;
 }
 
-export const INVARIANTS: readonly Invariant[] = [...WORK, ...PREVIEWS, ...ENVIRONMENT_INVARIANTS, ...RELEASES, ...CLUSTER, ...GITHUB];
+export const INVARIANTS: readonly Invariant[] = [
+  ...WORK,
+  ...PREVIEWS,
+  ...ENVIRONMENT_INVARIANTS,
+  ...RELEASES,
+  ...CLUSTER,
+  ...GITHUB,
+];

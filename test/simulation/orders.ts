@@ -66,12 +66,20 @@ const PLAN: Plan = {
 export async function playOrders(tellings: readonly (readonly number[])[]): Promise<string[]> {
   const chronicle = createChronicle({ only: null, keep: false });
   const posts = new Map<string, Post>();
-  const world = createWorld({ seed: 1, plan: PLAN, weather: CALM, chronicle, carry: (delivery, send) => hold(posts, delivery, send) });
+  const world = createWorld({
+    seed: 1,
+    plan: PLAN,
+    weather: CALM,
+    chronicle,
+    carry: (delivery, send) => hold(posts, delivery, send),
+  });
   const [repo] = world.repositories;
   if (repo === undefined) throw new Error("the plan has no repository");
   const began = world.kernel.now();
-  tellings.forEach((telling, index) => world.kernel.at(index * APART_MS, "open", () => play(world, repo, `change-${index}`, telling, posts)));
-  await world.kernel.runUntil(began + tellings.length * APART_MS + 5 * 60 * SECOND);
+  tellings.forEach((telling, index) =>
+    world.kernel.at(index * APART_MS, "open", () => play(world, repo, `change-${index}`, telling, posts)),
+  );
+  await world.kernel.runUntil(began + tellings.length * APART_MS + 2 * 60 * SECOND);
   return tellings.map((_, index) => outcome(world, repo, index + 1));
 }
 
@@ -96,7 +104,8 @@ function hold(posts: Map<string, Post>, delivery: Delivery, send: () => void): v
 }
 
 function branchOf({ payload }: Delivery): string | null {
-  const pull = payload["pull_request"] ?? (payload["check_run"] as { pull_requests?: unknown[] } | undefined)?.pull_requests?.[0];
+  const pull =
+    payload["pull_request"] ?? (payload["check_run"] as { pull_requests?: unknown[] } | undefined)?.pull_requests?.[0];
   return (pull as { head?: { ref?: string } } | undefined)?.head?.ref ?? null;
 }
 
@@ -142,8 +151,11 @@ function outcome(world: World, repo: Repo, number: number): string {
   const pull = repo.pulls.get(number);
   const place = previewNamespaces(end).find((each) => each.repoId === repo.id && each.number === number);
   const [deployment] = place?.namespace.deployments ?? [];
-  const runs = deployment?.serving.map((image) => world.github.truth.built(image.slice(image.indexOf("@") + 1) as never)?.sha);
-  const is = (sha: string | null | undefined): string => (sha == null ? "nothing" : sha === pull?.head.sha ? "the head" : "something else");
+  const runs = deployment?.serving.map(
+    (image) => world.github.truth.built(image.slice(image.indexOf("@") + 1) as never)?.sha,
+  );
+  const is = (sha: string | null = null): string =>
+    sha === null ? "nothing" : sha === pull?.head.sha ? "the head" : "something else";
   return [
     `${pull?.state}, ${record?.phase}`,
     `live: ${is(record?.live?.sha)}`,

@@ -5,9 +5,16 @@ import { imageOf } from "./scenario.ts";
 
 /** What people, and controllers that are not Proa, do to the cluster and the registry. */
 export const HANDS: readonly Action[] = [
-  { weight: 1.5, act: (play) => onDeployment(play, "scales", (people, at) => people.scale(...at, Math.floor(play.draw() * 4))) },
+  {
+    weight: 1.5,
+    act: (play) => onDeployment(play, "scales", (people, at) => people.scale(...at, Math.floor(play.draw() * 4))),
+  },
   { weight: 0.5, act: (play) => onDeployment(play, "autoscales", (people, at) => people.scale(...at, 2, "hpa")) },
-  { weight: 1, act: (play) => onDeployment(play, "sets the image of", (people, at) => people.setImage(...at, "example.com/other:1")) },
+  {
+    weight: 1,
+    act: (play) =>
+      onDeployment(play, "sets the image of", (people, at) => people.setImage(...at, "example.com/other:1")),
+  },
   { weight: 1, act: (play) => onDeployment(play, "undoes the rollout of", (people, at) => people.undo(...at)) },
   { weight: 1, act: (play) => onDeployment(play, "restarts", (people, at) => people.restart(...at)) },
   { weight: 1, act: (play) => onDeployment(play, "deletes", (people, at) => people.deleteDeployment(...at)) },
@@ -73,7 +80,9 @@ function deny(play: Play): Deed {
   const { people } = play.cluster;
   const minutes = 1 + Math.floor(play.draw() * 6);
   const set = (on: boolean): boolean =>
-    quota ? people.setPodQuota(namespace.name, on ? 1 : null) : people.deny(namespace.name, on ? "policy: not today" : null);
+    quota
+      ? people.setPodQuota(namespace.name, on ? 1 : null)
+      : people.deny(namespace.name, on ? "policy: not today" : null);
   if (!set(true)) return null;
   play.kernel.at(minutes * 60_000, "allow", () => set(false));
   play.touched(namespace.name, "it was refused for a while");
@@ -83,7 +92,9 @@ function deny(play: Play): Deed {
 function onPod(play: Play): Deed {
   const namespace = namespaces(play);
   const evicts = play.draw() < 0.5;
-  const done = namespace !== undefined && (evicts ? play.cluster.people.evictPod(namespace.name) : play.cluster.people.deletePod(namespace.name));
+  const done =
+    namespace !== undefined &&
+    (evicts ? play.cluster.people.evictPod(namespace.name) : play.cluster.people.deletePod(namespace.name));
   if (!done) return null;
   play.touched(namespace.name, "a pod was lost");
   return `${evicts ? "evicts" : "deletes"} a pod of ${namespace.name}`;

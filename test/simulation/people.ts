@@ -1,8 +1,17 @@
 import type { Sha } from "../../src/core/names.ts";
 import { type Repo, versionText } from "./github.ts";
+import { RARE } from "./github-deeds.ts";
 import { HANDS } from "./people-cluster.ts";
 import { type Action, type Deed, pick, type Play } from "./play.ts";
-import { configText, folderOf, LABEL, meaningOf, randomBehaviour, randomMeaning, type RepositoryPlan } from "./scenario.ts";
+import {
+  configText,
+  folderOf,
+  LABEL,
+  meaningOf,
+  randomBehaviour,
+  randomMeaning,
+  type RepositoryPlan,
+} from "./scenario.ts";
 
 /** What people do on GitHub, each as often as its weight says. null: there was nothing to do it to. */
 const ON_GITHUB: readonly Action[] = [
@@ -28,7 +37,7 @@ const ON_GITHUB: readonly Action[] = [
   { weight: 1, act: (play) => deleteBranch(play) },
 ];
 
-const ACTIONS: readonly Action[] = [...ON_GITHUB, ...HANDS];
+const ACTIONS: readonly Action[] = [...ON_GITHUB, ...RARE, ...HANDS];
 const TOTAL = ACTIONS.reduce((sum, { weight }) => sum + weight, 0);
 
 /** One thing that somebody does, drawn from what there is to do; a sentence, or null where it came to nothing. */
@@ -59,7 +68,7 @@ function change(play: Play, branch: string): { files: Record<string, string>; te
   return { files: { [path]: version }, text: version };
 }
 
-function open(play: Play): Deed {
+export function open(play: Play): Deed {
   const { github, repo, draw } = play;
   const head = `change-${Math.floor(draw() * 1e6)}`;
   const { files, text } = change(play, head);
@@ -85,7 +94,10 @@ function forcePush(play: Play): Deed {
   const pull = pick(openPulls(play), draw());
   if (pull === undefined) return null;
   const { files, text } = change(play, pull.head.ref);
-  return github.people.forcePush(repo, pull.head.ref, files, "writer") && `force-pushes ${about(play, pull.number)} (${text})`;
+  return (
+    github.people.forcePush(repo, pull.head.ref, files, "writer") &&
+    `force-pushes ${about(play, pull.number)} (${text})`
+  );
 }
 
 function close(play: Play): Deed {
@@ -117,7 +129,9 @@ function retarget(play: Play): Deed {
   const pull = pick(openPulls(play), draw());
   if (pull === undefined) return null;
   const base = pull.base.ref === "develop" ? repo.defaultBranch : "develop";
-  return github.people.retarget(repo, pull.number, base, "writer") ? `retargets ${about(play, pull.number)} to ${base}` : null;
+  return github.people.retarget(repo, pull.number, base, "writer")
+    ? `retargets ${about(play, pull.number)} to ${base}`
+    : null;
 }
 
 function draft(play: Play): Deed {
@@ -148,10 +162,14 @@ function mend(play: Play): Deed {
   const { github, repo, draw } = play;
   const tip = github.truth.tip(repo, repo.defaultBranch);
   if (tip === null) return null;
-  const bad = [...repo.git.files(tip)].filter(([, text]) => /, tests (pass|fail): \d+$/.test(text) && !text.startsWith("good, tests pass"));
+  const bad = [...repo.git.files(tip)].filter(
+    ([, text]) => /, tests (pass|fail): \d+$/.test(text) && !text.startsWith("good, tests pass"),
+  );
   if (bad.length === 0) return null;
   const files = Object.fromEntries(bad.map(([path]) => [path, versionText("good", Math.floor(draw() * 1e6))]));
-  return github.people.push(repo, repo.defaultBranch, files, "maintainer") && `mends what is broken on ${repo.name} main`;
+  return (
+    github.people.push(repo, repo.defaultBranch, files, "maintainer") && `mends what is broken on ${repo.name} main`
+  );
 }
 
 function moveMainBack(play: Play): Deed {
@@ -159,7 +177,9 @@ function moveMainBack(play: Play): Deed {
   const [, before] = github.truth.firstParents(repo, repo.defaultBranch);
   if (before === undefined) return null;
   play.movedBack(repo);
-  return github.people.resetBranch(repo, repo.defaultBranch, before, repo.owner) ? `force-pushes ${repo.name} main back by one commit` : null;
+  return github.people.resetBranch(repo, repo.defaultBranch, before, repo.owner)
+    ? `force-pushes ${repo.name} main back by one commit`
+    : null;
 }
 
 function editConfig(play: Play): Deed {
@@ -179,7 +199,9 @@ function rerun(play: Play): Deed {
   const sha = draw() < 0.5 || pull === undefined ? github.truth.tip(repo, repo.defaultBranch) : pull.head.sha;
   if (sha === null) return null;
   const all = draw() < 0.3;
-  const done = all ? github.people.rerunAll(repo, sha, "writer") : github.people.rerunCheck(repo, sha, "test", "writer");
+  const done = all
+    ? github.people.rerunAll(repo, sha, "writer")
+    : github.people.rerunCheck(repo, sha, "test", "writer");
   return done ? `re-runs ${all ? "all checks" : "the test"} of ${repo.name} ${sha.slice(0, 7)}` : null;
 }
 
@@ -215,7 +237,9 @@ function deleteComment(play: Play): Deed {
   const pull = pick(github.truth.pulls(repo), draw());
   const ours = pull === undefined ? undefined : github.truth.ourComments(repo, pull.number)[0];
   if (pull === undefined || ours === undefined) return null;
-  return github.people.deleteComment(repo, ours.id, "maintainer") ? `deletes Proa's comment on ${about(play, pull.number)}` : null;
+  return github.people.deleteComment(repo, ours.id, "maintainer")
+    ? `deletes Proa's comment on ${about(play, pull.number)}`
+    : null;
 }
 
 function press(play: Play): Deed {

@@ -21,7 +21,11 @@ interface Message {
 
 export function createQueueModel(now: () => number, visibilityMs: (queue: QueueName) => number): QueueModel {
   /** The messages of each group, oldest first. */
-  const groups: Record<QueueName, Map<string, Message[]>> = { deployer: new Map(), tick: new Map(), reporter: new Map() };
+  const groups: Record<QueueName, Map<string, Message[]>> = {
+    deployer: new Map(),
+    tick: new Map(),
+    reporter: new Map(),
+  };
   const seen = new Map<string, number>();
   const held = new Map<string, Message>();
   const dead: Message[] = [];

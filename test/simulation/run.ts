@@ -3,10 +3,12 @@ import { createChronicle, type Happening } from "./chronicle.ts";
 import { type Weather, weatherOf } from "./faults.ts";
 import { INVARIANTS, type Violation } from "./invariants.ts";
 import { mix } from "./kernel.ts";
+import { open } from "./people.ts";
 import { planOf, type Plan } from "./scenario.ts";
+import { firstDigests } from "./ledger.ts";
 import { visited } from "./states.ts";
-import { tell } from "./story.ts";
-import { createWorld } from "./world.ts";
+import { type Storyteller, tell } from "./story.ts";
+import { createWorld, type World } from "./world.ts";
 
 export interface Run {
   readonly seed: number;
@@ -28,6 +30,14 @@ export interface RunOptions {
   readonly keepTrace?: boolean;
   readonly weather?: Weather;
   readonly plan?: Plan;
+  /** What people do instead of what the seed has them do. */
+  readonly script?: readonly Scripted[];
+}
+
+export interface Scripted {
+  /** After the first releases went out. */
+  readonly atMs: number;
+  readonly act: (world: World, story: Storyteller) => void;
 }
 
 const MINUTE = 60_000;
@@ -46,17 +56,26 @@ export async function run(seed: number, options: RunOptions = {}): Promise<Run> 
   const world = createWorld({ seed, plan, weather, chronicle });
   const { kernel, calls, functions } = world;
   const states = visited(world.table);
+  const firsts = firstDigests(world.table);
   const story = tell(world, plan.repositories);
 
-  const times = chance(mix(seed, 3));
-  for (let index = 0; index < plan.actions; index++) {
-    const id = `act ${index}`;
-    kernel.at(WARM_UP_MS + times() * plan.stormMs, id, () => {
-      if (!chronicle.allows(id)) return;
-      const deed = story.act(chance(mix(seed, 1000 + index)));
-      if (deed !== null) chronicle.happened({ id, at: kernel.now(), kind: "action", text: deed });
+  for (const { atMs, act } of options.script ?? []) {
+    kernel.at(WARM_UP_MS + atMs, "script", () => {
+      act(world, story);
+      story.observe();
     });
   }
+  const times = chance(mix(seed, 3));
+  const happens = (id: string, atMs: number, act: () => string | null): void =>
+    kernel.at(WARM_UP_MS + atMs, id, () => {
+      if (!chronicle.allows(id)) return;
+      const text = act();
+      if (text !== null) chronicle.happened({ id, at: kernel.now(), kind: "action", text });
+    });
+  for (let index = 0; options.script === undefined && index < plan.actions; index++)
+    happens(`act ${index}`, times() * plan.stormMs, () => story.act(chance(mix(seed, 1_000 + index))));
+  for (let index = 0; index < (plan.crowd ?? 0); index++)
+    happens(`crowd ${index}`, index * 2_000, () => story.act(chance(mix(seed, 100_000 + index)), open));
 
   const began = kernel.now();
   const quiet = began + WARM_UP_MS + plan.stormMs;
@@ -67,7 +86,7 @@ export async function run(seed: number, options: RunOptions = {}): Promise<Run> 
   await kernel.runUntil(quiet + QUIET_MS);
 
   const lately = { messages: functions.invocations.deployer - before, minutes: LAST_MS / MINUTE };
-  const end = { world, story, plan, lately };
+  const end = { world, story, plan, firsts, lately };
   const violations = INVARIANTS.flatMap(({ sentence, check }) =>
     check(end).map((detail): Violation => ({ invariant: sentence, detail })),
   );

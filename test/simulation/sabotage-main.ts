@@ -16,14 +16,11 @@ const row = ({ sabotage, caught, seconds }: Hunt): string =>
     sabotage.name,
     sabotage.kind,
     caught?.by ?? "**not caught**",
-    caught?.seed ?? "",
-    caught?.tried ?? seeds,
+    caught?.seed ?? `none of ${seeds}`,
     `${seconds.toFixed(1)} s`,
   ].join(" | ")} |\n`;
 
-process.stdout.write(
-  "| safeguard broken | kind | caught by | seed | seeds tried | time |\n|---|---|---|---|---|---|\n",
-);
+process.stdout.write("| safeguard broken | kind | caught by | seed, from 1 | time |\n|---|---|---|---|---|\n");
 const hunts = await hunt(chosen, { seeds, ended: (done) => void process.stdout.write(row(done)) });
 const missed = hunts.filter(({ caught }) => caught === null);
 process.stdout.write(`\n${hunts.length - missed.length} of ${hunts.length} caught\n`);

@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Sabotage } from "./sabotage.ts";
+import type { Trouble } from "./sabotage-worlds.ts";
 
-/** The first seed that shows it. */
+/** The first seed that shows it; all before it were tried as well. */
 export interface Caught {
   readonly seed: number;
-  readonly tried: number;
   /** The invariant's sentence. */
   readonly by: string;
   readonly detail: string;
@@ -41,19 +41,31 @@ export async function hunt(
   return sabotages.flatMap((sabotage) => hunts.filter((done) => done.sabotage === sabotage));
 }
 
-function huntOne(sabotage: Sabotage, seeds: number): Promise<Hunt> {
+/** A seed counts only where the same world, with nothing broken, has nothing wrong. */
+async function huntOne(sabotage: Sabotage, seeds: number): Promise<Hunt> {
   const began = performance.now();
-  const { PATH } = process.env;
+  for (let first = 1; ;) {
+    const caught = await play(sabotage, sabotage.in, { first, last: seeds });
+    const isProof =
+      caught === null || (await play(null, sabotage.in, { first: caught.seed, last: caught.seed })) === null;
+    if (isProof) return { sabotage, caught, seconds: (performance.now() - began) / 1000 };
+    first = caught.seed + 1;
+  }
+}
+
+/** The first of these seeds in which something is wrong; null: in none. */
+function play(
+  sabotage: Sabotage | null,
+  trouble: Trouble,
+  { first, last }: { first: number; last: number },
+): Promise<Caught | null> {
+  const broken = sabotage === null ? [] : ["--import", LOADER];
+  const env = { PATH: process.env["PATH"], ...(sabotage === null ? {} : { PROA_SABOTAGE: sabotage.name }) };
+  const args = [...broken, HUNTER, trouble, String(first), String(last)];
   return new Promise((resolve, reject) => {
-    execFile(
-      process.execPath,
-      ["--import", LOADER, HUNTER, "1", String(seeds)],
-      { env: { PATH, PROA_SABOTAGE: sabotage.name }, maxBuffer: 16 * 1024 * 1024 },
-      (error, out, err) => {
-        if (error !== null) return reject(new Error(`"${sabotage.name}" could not be tried: ${err}`, { cause: error }));
-        const seconds = (performance.now() - began) / 1000;
-        resolve({ sabotage, caught: out === "" ? null : (JSON.parse(out) as Caught), seconds });
-      },
-    );
+    execFile(process.execPath, args, { env, maxBuffer: 16 * 1024 * 1024 }, (error, out, err) => {
+      if (error === null) return resolve(out === "" ? null : (JSON.parse(out) as Caught));
+      reject(new Error(`"${sabotage?.name ?? "nothing"}" could not be tried: ${err}`, { cause: error }));
+    });
   });
 }

@@ -6,6 +6,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "fence: a write is turned away by a later revision",
     kind: "stale state",
+    in: "two workers",
     file: "src/apply.ts",
     find: `  if (revision !== null && revision > release.rev) return { kind: "superseded", revision };`,
     replace: "",
@@ -13,6 +14,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "fence: the JSON Patch tests who wrote last",
     kind: "stale state",
+    in: "late effects",
     file: "src/adapters/kubernetes-image-patch.ts",
     find: `    ...(revision === null ? [] : [test(annotationPath(ANNOTATION.revision), String(revision))]),
     test(\`\${containerPath(wanted)}/name\`, container),
@@ -22,6 +24,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "optimistic version on the target's record",
     kind: "stale state",
+    in: "two workers",
     file: "src/adapters/store.ts",
     find: `when: known.version === 0 ? { kind: "absent" } : { kind: "version", version: known.version },`,
     replace: `when: { kind: "always" },`,
@@ -29,20 +32,15 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "the guess of head and base is checked against the pull request as it is now",
     kind: "stale state",
+    in: "any",
     file: "src/gather-preview.ts",
     find: `    guess.head === pull.head.sha &&`,
     replace: "",
   },
   {
-    name: "an event that came during a gather is not older than it",
-    kind: "stale state",
-    file: "src/reconcile.ts",
-    find: `gatheredAt: context.began, failures: 0 };`,
-    replace: `gatheredAt: fx.clock.now() + 2_000, failures: 0 };`,
-  },
-  {
     name: "never an older commit over a newer one",
     kind: "stale state",
+    in: "any",
     file: "src/core/environment.ts",
     find: `  const older = source.relation === "behind" && !ordered.force ? state.live : null;`,
     replace: `  const older = null as typeof state.live;`,
@@ -50,28 +48,16 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "outbox: the latest want wins",
     kind: "stale state",
+    in: "crowded",
     file: "src/adapters/outbox.ts",
     find: `value, when: { kind: "version", version }, due },`,
     replace: `value, when: { kind: "always" }, due },`,
-  },
-  {
-    name: "ticks: only the current wake counts",
-    kind: "stale state",
-    file: "src/reconcile.ts",
-    find: `  const stale = message.kind === "tick" ? message.n !== state.wake?.n : isOld(message, state);`,
-    replace: `  const stale = message.kind === "tick" ? false : isOld(message, state);`,
-  },
-  {
-    name: "an approval counts for the digests it was given for",
-    kind: "stale state",
-    file: "src/core/environment.ts",
-    find: `  if (state.approved?.key === key) return null;`,
-    replace: `  if (state.approved !== null) return null;`,
   },
   // A process died between two steps.
   {
     name: "tombstone before the namespace is deleted",
     kind: "intermediate state",
+    in: "deaths",
     file: "src/reconcile.ts",
     find: `      const saved = await record(known, next, decision.wakeInMs, fx, extra);
       return removePreview(saved, fx);`,
@@ -80,6 +66,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "an interrupted rollout is resumed, not watched",
     kind: "intermediate state",
+    in: "deaths",
     file: "src/reconcile.ts",
     find: `    if (state.rollout.step === "applying") return resume(known, fx);`,
     replace: "",
@@ -87,45 +74,23 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "search before a comment, check run or Deployment is made",
     kind: "intermediate state",
+    in: "deaths",
     file: "src/report.ts",
-    find: `(have?.creating || key.startsWith("comment/") ? ((await kept.find())?.id ?? null) : null)`,
-    replace: `null`,
-  },
-  {
-    name: "hold before rollback",
-    kind: "intermediate state",
-    file: "src/deploy.ts",
-    find: `const extra = { holds: { put: rollback.holds, remove: [] } };`,
-    replace: `const extra = { holds: { put: [], remove: [] } };`,
+    find: `  const isSearched = have?.creating === true || kept.search === "always";`,
+    replace: `  const isSearched = false as boolean;`,
   },
   {
     name: "a command is stored before it is applied",
     kind: "intermediate state",
+    in: "any",
     file: "src/reconcile.ts",
     find: `  if (message.kind === "command") await fx.store.putCommand(target, commandId(message), message.command);`,
     replace: "",
   },
   {
-    name: "a command that comes again is known",
-    kind: "intermediate state",
-    file: "src/adapters/store.ts",
-    find: `value, when: { kind: "absent" } },
-      ]);
-      return outcome`,
-    replace: `value, when: { kind: "always" } },
-      ]);
-      return outcome`,
-  },
-  {
-    name: "the slot is free only when the namespace is gone",
-    kind: "intermediate state",
-    file: "src/remove.ts",
-    find: `  if (Object.keys(left).length > 0) {`,
-    replace: `  if (held.length > 0) {`,
-  },
-  {
     name: "an unknown result is read and compared",
     kind: "intermediate state",
+    in: "deaths",
     file: "src/apply.ts",
     find: `    if (!(error instanceof OutsideError) || error.problem.code !== "unknown-result") throw error;`,
     replace: `    throw new Error("unknown result", { cause: error });`,
@@ -134,6 +99,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "overdue sweep: lost ticks",
     kind: "unobserved state",
+    in: "lost events",
     file: "src/sweep.ts",
     find: `  for (const state of overdue) if (state.wake !== null) await fx.queue.tick(state.target, state.wake.n, 0);`,
     replace: "",
@@ -141,20 +107,15 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "overdue sweep: lost calls of the reporter",
     kind: "unobserved state",
+    in: "lost events",
     file: "src/sweep.ts",
     find: `  for (const installation of installations) await fx.queue.report(installation, 0);`,
     replace: "",
   },
   {
-    name: "GitHub sweep: failed deliveries are asked for again",
-    kind: "unobserved state",
-    file: "src/sweep.ts",
-    find: `    await fx.github.redeliver(id);`,
-    replace: "",
-  },
-  {
     name: "GitHub sweep: open pull requests are compared with the records",
     kind: "unobserved state",
+    in: "lost events",
     file: "src/sweep.ts",
     find: `  const behind = open.filter((pull) => isBehind(pull, previews.get(pull.number)));`,
     replace: `  const behind = open.filter((pull) => isBehind(pull, previews.get(pull.number)) && false);`,
@@ -162,6 +123,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "GitHub sweep: previews without an open pull request are looked at",
     kind: "unobserved state",
+    in: "lost events",
     file: "src/sweep.ts",
     find: `    ...(stopped ? [] : leftover.map(({ target: left }) => left)),`,
     replace: "",
@@ -169,20 +131,15 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "GitHub sweep: the default branch is compared with the environments",
     kind: "unobserved state",
+    in: "lost events",
     file: "src/sweep.ts",
     find: `  if (environments.some((state) => state?.wanted?.sha === tip.sha)) return 0;`,
     replace: `  if (environments.length >= 0) return 0;`,
   },
   {
-    name: "followers are told again by whoever looks at what they follow",
-    kind: "unobserved state",
-    file: "src/reconcile.ts",
-    find: `  if ("config" in seen.config) await tellFollowers(target, known.state, seen.config.config, fx);`,
-    replace: "",
-  },
-  {
     name: "a namespace that went away by hand is noticed",
     kind: "unobserved state",
+    in: "any",
     file: "src/core/preview.ts",
     find: `  return placement === undefined || placement.uid === namespace?.uid`,
     replace: `  return placement === undefined || placement.uid !== "" || placement.uid === namespace?.uid`,
@@ -190,23 +147,16 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "the answer to GitHub says whether the queue took it",
     kind: "unobserved state",
+    in: "lost events",
     file: "src/receive.ts",
     find: `      if (failed !== undefined) {`,
     replace: `      if (failed !== undefined && false) {`,
   },
   // It shows in another place than where it was done.
   {
-    name: "ledger: a tag's first digest is what runs",
-    kind: "indirect",
-    file: "src/images.ts",
-    find: `      if (kept !== null)
-        return {`,
-    replace: `      if (kept !== null && present === null)
-        return {`,
-  },
-  {
     name: "production gets staging's digests",
     kind: "indirect",
+    in: "crowded",
     file: "src/gather-environment.ts",
     find: `  const images = release.services.map(({ name, image, digest }) => ({
     service: name,
@@ -226,6 +176,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "only commits of the branch's own line are candidates",
     kind: "indirect",
+    in: "any",
     file: "src/gather-environment.ts",
     find: `at = at.parents[0] === undefined ? undefined : bySha.get(at.parents[0])`,
     replace: `at = at.parents[0] === undefined ? undefined : bySha.get(at.parents[1] ?? at.parents[0])`,
@@ -233,27 +184,15 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "what is not a clean 200 is not a closed pull request",
     kind: "indirect",
+    in: "crowded",
     file: "src/core/preview.ts",
     find: `  if (pull === null) return rest(seen, { expecting: null }, POLL.slot);`,
     replace: `  if (pull === null) return remove(seen, "the pull request is gone");`,
   },
   {
-    name: "a namespace is deleted by the uid it was made with",
-    kind: "indirect",
-    file: "src/remove.ts",
-    find: `    if (namespace === null || namespace.uid !== placement.uid) continue;`,
-    replace: `    if (namespace === null) continue;`,
-  },
-  {
-    name: "a namespace that is not ours is left alone",
-    kind: "indirect",
-    file: "src/gather-preview.ts",
-    find: `  labels[LABEL.repositoryId] === \`\${repoId}\` && labels[LABEL.pullRequest] === \`\${number}\`;`,
-    replace: `  labels[LABEL.repositoryId] !== \`-\${repoId}\` && labels[LABEL.pullRequest] !== \`-\${number}\`;`,
-  },
-  {
     name: "a namespace without this pull request's labels is not deleted",
     kind: "indirect",
+    in: "any",
     file: "src/remove.ts",
     find: `      namespace.labels[LABEL.pullRequest] !== \`\${target.number}\` ||
       namespace.labels[LABEL.repositoryId] !== \`\${target.repoId}\``,
@@ -262,24 +201,17 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "budget of writes on GitHub",
     kind: "indirect",
+    in: "crowded",
     file: "src/core/budget.ts",
-    find: `  if (minute.left <= 0 || hour.left <= 0) return null;`,
+    find: `    if (total(slots) + requests > most) return null;`,
     replace: "",
   },
   {
     name: "dedup id: a redelivery is the same message, another event is another",
     kind: "indirect",
+    in: "any",
     file: "src/core/event.ts",
     find: `      return \`\${message.delivery}:\${targetId(message.target)}\`;`,
     replace: `      return \`\${targetId(message.target)}\`;`,
-  },
-  {
-    name: "a held release is not promoted",
-    kind: "indirect",
-    file: "src/gather-environment.ts",
-    find: `  if (held !== undefined)
-    return { kind: "nothing", because: \`\${short(live.sha)} is on hold in`,
-    replace: `  if (held !== undefined && held.sha === "")
-    return { kind: "nothing", because: \`\${short(live.sha)} is on hold in`,
   },
 ];

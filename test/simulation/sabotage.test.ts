@@ -6,8 +6,7 @@ import { hunt } from "./sabotage-run.ts";
 import { SABOTAGES } from "./sabotage-table.ts";
 
 const SEEDS = 5_000;
-const read = (file: string): string =>
-  readFileSync(fileURLToPath(new URL(`../../${file}`, import.meta.url)), "utf8");
+const read = (file: string): string => readFileSync(fileURLToPath(new URL(`../../${file}`, import.meta.url)), "utf8");
 
 describe("the table of safeguards", () => {
   test.each(SABOTAGES)("knows where to find: $name", (sabotage) => {

@@ -1,3 +1,5 @@
+import type { Trouble } from "./sabotage-worlds.ts";
+
 /** What breaks when the safeguard is gone: what was read is old by now, a process died between two steps, an event never came, or it shows elsewhere. */
 export type Kind = "stale state" | "intermediate state" | "unobserved state" | "indirect";
 
@@ -10,6 +12,8 @@ export interface Sabotage {
   /** Exactly as it stands in the file, once. */
   readonly find: string;
   readonly replace: string;
+  /** Where it is missed soonest. */
+  readonly in: Trouble;
 }
 
 /** The file's text with the safeguard taken out. Throws where the text to replace is not there exactly once. */

@@ -18,6 +18,8 @@ export interface Plan {
   /** How long people are at work and faults happen. */
   readonly stormMs: number;
   readonly actions: number;
+  /** So many pull requests are opened within two minutes: more than GitHub lets Proa speak of at once. */
+  readonly crowd?: number;
 }
 
 export interface RepositoryPlan {
@@ -96,6 +98,7 @@ export function planOf(draw: () => number): Plan {
     },
     stormMs: ([10, 20, 40, 90][Math.floor(draw() * 4)] ?? 20) * 60_000,
     actions: 6 + Math.floor(draw() * 30),
+    crowd: often(0.04) ? 30 : 0,
   };
 }
 

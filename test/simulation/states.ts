@@ -9,9 +9,8 @@ export function visited(table: Sync<Table>): ReadonlySet<string> {
   table.write = (writes) => {
     const outcome = write(writes);
     if (outcome === "written")
-      for (const each of writes) if (each.kind === "put" && each.key.sk === "state") (globalThis as any).DEBUG_RECORD?.("", each.key.pk, each.value);
-    if (outcome === "written")
-      for (const each of writes) if (each.kind === "put" && each.key.sk === "state") states.add(shape(each.value as TargetState));
+      for (const each of writes)
+        if (each.kind === "put" && each.key.sk === "state") states.add(shape(each.value as TargetState));
     return outcome;
   };
   return states;
@@ -20,7 +19,8 @@ export function visited(table: Sync<Table>): ReadonlySet<string> {
 /** A record without its names, numbers and times. */
 function shape(state: TargetState): string {
   const { target, phase, rollout, live, wanted, failed, tombstone, awaiting, expecting, placements, failures } = state;
-  const rolling = rollout === null ? "-" : `${rollout.kind} ${rollout.step} ${rollout.sha === wanted?.sha ? "wanted" : "other"}`;
+  const rolling =
+    rollout === null ? "-" : `${rollout.kind} ${rollout.step} ${rollout.sha === wanted?.sha ? "wanted" : "other"}`;
   const served = live === null ? "nothing" : live.sha === wanted?.sha ? "wanted" : "other";
   const broke = failed === null ? "-" : failed.sha === wanted?.sha ? "wanted" : "other";
   return [

@@ -24,10 +24,17 @@ export interface Story {
 
 export interface Storyteller extends Story {
   /** Somebody does something now; a sentence about it, or null where it came to nothing. */
-  act(draw: () => number): string | null;
+  act(draw: () => number, deed?: (play: Play) => string | null): string | null;
+  /** Takes note of what was changed otherwise. */
+  observe(): void;
+  /** Somebody presses a button of the report of that name. */
+  press(repo: Repo, report: string): void;
 }
 
-export function tell({ github, cluster, registry, kernel, repositories }: World, planned: readonly RepositoryPlan[]): Storyteller {
+export function tell(
+  { github, cluster, registry, kernel, repositories }: World,
+  planned: readonly RepositoryPlan[],
+): Storyteller {
   const commands: Commanded[] = [];
   const pressed: string[] = [];
   const movedBack = new Set<Repo>();
@@ -49,6 +56,7 @@ export function tell({ github, cluster, registry, kernel, repositories }: World,
     }
   }
   observe();
+  const press = ({ id }: Repo, report: string): void => void pressed.push(`${id} ${report}`);
 
   return {
     commands,
@@ -58,7 +66,9 @@ export function tell({ github, cluster, registry, kernel, repositories }: World,
     touched,
     pulls,
     configs,
-    act(draw) {
+    observe,
+    press,
+    act(draw, deed = actOnce) {
       const index = Math.floor(draw() * repositories.length);
       const [repo, plan] = [repositories[index], planned[index]];
       if (repo === undefined || plan === undefined) return null;
@@ -71,14 +81,14 @@ export function tell({ github, cluster, registry, kernel, repositories }: World,
         registry,
         kernel,
         commanded: (command) => void commands.push(command),
-        pressed: ({ id }, report) => void pressed.push(`${id} ${report}`),
+        pressed: press,
         movedBack: (moved) => void movedBack.add(moved),
         movedTag: (image, tag) => void movedTags.add(`${image}:${tag}`),
-        touched: (namespace, how) => void touched.set(namespace, how),
+        touched: (namespace, how) => void touched.set(namespace, [touched.get(namespace), how].join("; ")),
       };
-      const deed = actOnce(play);
+      const sentence = deed(play);
       observe();
-      return deed;
+      return sentence;
     },
   };
 }

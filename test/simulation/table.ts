@@ -42,7 +42,7 @@ export function createTableModel(): Sync<Table> & { size(): number } {
       const rows = rowsOf(pk);
       let end = place(rows, prefix);
       const begin = end;
-      while (rows[end]?.sk.startsWith(prefix)) end++;
+      for (let row = rows[end]; row?.sk.startsWith(prefix) === true; row = rows[end]) end++;
       return rows.slice(begin, end);
     },
     due: (index, before, limit) =>
@@ -52,7 +52,8 @@ export function createTableModel(): Sync<Table> & { size(): number } {
         .slice(0, limit),
     write: (writes) => {
       const keys = new Set(writes.map(({ key: { pk, sk } }) => `${pk} ${sk}`));
-      if (keys.size < writes.length) throw new Error(`an item is written twice in one transaction: ${[...keys].join(", ")}`);
+      if (keys.size < writes.length)
+        throw new Error(`an item is written twice in one transaction: ${[...keys].join(", ")}`);
       const done = writes.every((write) => {
         const present = rowAt(write.key.pk, write.key.sk);
         const order = write.kind === "put" ? (write.order ?? null) : null;

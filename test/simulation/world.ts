@@ -153,7 +153,12 @@ export function createWorld({ seed, plan, weather, chronicle, carry }: WorldOpti
   for (const { sweep, name, everyMs } of SWEEPS) {
     const lane = `sweep ${name}`;
     const again = (): void => {
-      functions.once(lane, (worker) => async () => sweep(handlers.effects(worker)), null, () => undefined);
+      functions.once(
+        lane,
+        (worker) => async () => sweep(handlers.effects(worker)),
+        null,
+        () => undefined,
+      );
       kernel.at(everyMs, lane, again);
     };
     kernel.at(1_000, lane, again);

@@ -76,6 +76,7 @@ func startControllerManager(ctx context.Context, c *config, p *pki, kubeconfig s
 		"--cluster-signing-key-file=" + p.file("ca.key"),
 		"--kube-api-qps=500", "--kube-api-burst=1000",
 		"--controller-start-interval=0s",
+		"--concurrent-namespace-syncs=30",
 		"--flex-volume-plugin-dir=" + filepath.Join(c.dir, "flex"), // else it makes a folder under /usr/libexec
 	}, c.controllers...)); err != nil {
 		return err
