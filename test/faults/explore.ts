@@ -36,7 +36,8 @@ export interface ExploreOptions extends Pick<TownOptions, "cluster"> {
 const REDELIVERED_MS = 130_000;
 /** What it brought takes its time: a rollout that crashes, bakes and is rolled back. */
 const FINISHED_MS = 90_000;
-const SWEPT_MS = 10 * 60_000;
+/** The schedule's ten minutes, and five more: so long the lease of a sweep that died keeps another one away. */
+const SWEPT_MS = 16 * 60_000;
 /** A call that depends on who is faster comes about the second or third time. */
 const ATTEMPTS = 3;
 

@@ -32,6 +32,8 @@ const SECOND = 1_000;
 /** One pull request every so often, so that they do not all wait for one another. */
 const APART_MS = SECOND;
 const STEP_MS = 2 * SECOND;
+/** Time for one sweep of GitHub, which finds what was never told. */
+const SETTLE_MS = 13 * 60 * SECOND;
 
 const PLAN: Plan = {
   repositories: [
@@ -79,7 +81,7 @@ export async function playOrders(tellings: readonly (readonly number[])[]): Prom
   tellings.forEach((telling, index) =>
     world.kernel.at(index * APART_MS, "open", () => play(world, repo, `change-${index}`, telling, posts)),
   );
-  await world.kernel.runUntil(began + tellings.length * APART_MS + 2 * 60 * SECOND);
+  await world.kernel.runUntil(began + tellings.length * APART_MS + SETTLE_MS);
   return tellings.map((_, index) => outcome(world, repo, index + 1));
 }
 
