@@ -4,7 +4,7 @@ import { REGISTRY_HOST, type World } from "../../local/world.ts";
 import type { Kubernetes } from "../../src/adapters/kubernetes.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import { type Call, type Fault } from "./fault.ts";
-import { pushEmptyImage } from "./image.ts";
+import { IMAGES, pushEmptyImage } from "./image.ts";
 import type { Site } from "./invocation.ts";
 import type { Point } from "./points.ts";
 
@@ -149,7 +149,7 @@ export async function createLane(world: World, { owner, person, config, namespac
     },
     async build(sha, pods = "run") {
       const to = { url: world.url, token: world.secrets.registryToken, repository: `${owner}/${REPO}`, tag: sha };
-      digests.set(sha, await pushEmptyImage(to, pods === "run" ? ["sleep", "1000000"] : ["false"]));
+      digests.set(sha, await pushEmptyImage(to, IMAGES[pods]));
     },
     async passTests(sha) {
       await ci.rest.checks.create({ ...at, head_sha: sha, name: "test", status: "completed", conclusion: "success" });

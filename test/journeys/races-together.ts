@@ -121,7 +121,7 @@ export function contention(startWorld: StartWorld): void {
   });
 
   test("race 26: a write that timed out is looked for before it is made again", async (t) => {
-    const answers = ["lost on the way back", "lost on the way there"];
+    const answers: string[] = [];
     const patched: number[] = [];
     const shop = await startWorld(t, {
       interfere: onCluster((cluster) => ({
@@ -141,12 +141,15 @@ export function contention(startWorld: StartWorld): void {
       })),
     });
     await configure(shop, { environments: { staging: { bake: "0s" }, production: null } });
-    for (let round = 1; round <= 2; round++) {
+    for (const answer of ["lost on the way back", "lost on the way there"]) {
+      // Whether the commit before was deployed by a patch or made anew is not this test's matter.
+      patched.length = 0;
+      answers.push(answer);
       const sha = await shop.person.push("main", "good");
       await live(shop, sha, "staging");
       expect(await shop.serving("staging.shop.localhost")).toBe(sha);
       expect((await shop.statuses(sha, "proa/staging")).map(({ state }) => state)).not.toContain("failure");
-      expect(patched).toHaveLength(round);
+      expect(patched).toHaveLength(1);
     }
   });
 

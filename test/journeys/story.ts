@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { kubectl, newKubectl } from "../parity/kubectl.ts";
 import type { Journey, StartWorld } from "./harness.ts";
+import { commentSays } from "./races-support.ts";
 import { readable } from "./readable.ts";
 
 const HOST = "pr-1.shop.localhost";
@@ -121,6 +122,7 @@ export function story(startWorld: StartWorld): void {
         "inactive",
         "inactive",
       ]);
+      await commentSays(shop, 1, "Preview removed");
       expect(read(await shop.comment(1))).toMatchInlineSnapshot(`
       "<!-- proa:comment -->
 

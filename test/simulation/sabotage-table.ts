@@ -53,6 +53,16 @@ export const SABOTAGES: readonly Sabotage[] = [
     find: `value, when: { kind: "version", version }, due },`,
     replace: `value, when: { kind: "always" }, due },`,
   },
+  {
+    name: "ledger: a tag is resolved to a digest once",
+    kind: "stale state",
+    in: "any",
+    file: "src/images.ts",
+    find: `      if (kept !== null)
+        return {`,
+    replace: `      if (kept !== null && present === null)
+        return {`,
+  },
   // A process died between two steps.
   {
     name: "tombstone before the namespace is deleted",
@@ -62,6 +72,14 @@ export const SABOTAGES: readonly Sabotage[] = [
     find: `      const saved = await record(known, next, decision.wakeInMs, fx, extra);
       return removePreview(saved, fx);`,
     replace: `      return removePreview({ ...known, state: next }, fx);`,
+  },
+  {
+    name: "hold before rollback: what failed in an environment is not deployed there again",
+    kind: "intermediate state",
+    in: "any",
+    file: "src/core/settle.ts",
+    find: `  const holds = state.target.kind === "env" ? [hold] : [];`,
+    replace: `  const holds = state.target.kind === "env" ? [hold].slice(1) : [];`,
   },
   {
     name: "an interrupted rollout is resumed, not watched",

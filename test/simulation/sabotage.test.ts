@@ -2,12 +2,11 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type Kind, sabotaged } from "./sabotage.ts";
-import { hunt } from "./sabotage-run.ts";
 import { SABOTAGES } from "./sabotage-table.ts";
 
-const SEEDS = 5_000;
 const read = (file: string): string => readFileSync(fileURLToPath(new URL(`../../${file}`, import.meta.url)), "utf8");
 
+/** `npm run sabotage` breaks each of them; here only that it still can. */
 describe("the table of safeguards", () => {
   test.each(SABOTAGES)("knows where to find: $name", (sabotage) => {
     const source = read(sabotage.file);
@@ -25,9 +24,4 @@ describe("the table of safeguards", () => {
     if (row === undefined) throw new Error("the table has rows");
     expect(() => sabotaged(row, "something else")).toThrow(`correct the row in sabotage-table.ts`);
   });
-});
-
-test("the simulation sees it when any one of them is broken", { timeout: 15 * 60_000 }, async () => {
-  const hunts = await hunt(SABOTAGES, { seeds: SEEDS });
-  expect(hunts.filter(({ caught }) => caught === null).map(({ sabotage }) => sabotage.name)).toEqual([]);
 });

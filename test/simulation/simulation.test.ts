@@ -4,7 +4,7 @@ import { type Run, run } from "./run.ts";
 import { shrink } from "./shrink.ts";
 
 /** More of them run with `npm run simulate`. */
-const SEEDS = 100;
+const SEEDS = 40;
 
 describe("the world, for many seeds", () => {
   test(`ends as it should, ${SEEDS} times`, { timeout: 600_000 }, async () => {
