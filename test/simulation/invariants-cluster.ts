@@ -8,6 +8,7 @@ import {
   namespacesOf,
   type Ours,
   releaseOf,
+  releasesOf,
   repositoriesOf,
   short,
 } from "./ends.ts";
@@ -21,6 +22,7 @@ export const CLUSTER: readonly Invariant[] = [
     sentence: "nothing is deleted that is not ours, or whose pull request was not closed or no longer wanted",
     check: deletions,
   },
+  { sentence: "no namespace is deleted but one whose uid was recorded before", check: unrecorded },
   {
     sentence: "Proa writes only to Deployments in its own previews and in namespaces that name their repository",
     check: strangers,
@@ -82,6 +84,15 @@ function deletions({ world, story }: End): string[] {
   });
 }
 
+/** A namespace of the same name and labels, made by somebody else meanwhile, is another. */
+function unrecorded({ world, placed }: End): string[] {
+  return world.cluster.log.flatMap((write) => {
+    if (write.kind !== "namespace" || write.by !== "proa" || write.verb !== "delete") return [];
+    const { namespace, uid, at } = write;
+    return (placed.get(uid) ?? Infinity) <= at ? [] : [`${namespace} at ${clockTime(at)}, of uid ${uid}`];
+  });
+}
+
 function strangers(end: End): string[] {
   const allowed = new Set(repositoriesOf(end).flatMap(namespacesOf));
   return deploymentWrites(end).flatMap(({ by, namespace, deployment, target }) => {
@@ -103,12 +114,21 @@ function goneBack(end: End, ours: Ours, environment: string): string[] {
   const target = environmentTarget(repo, environment);
   const [staging = "", production = ""] = namespacesOf(ours);
   const namespace = environment === "staging" ? staging : production;
+  const tip = end.world.github.truth.tip(repo, repo.defaultBranch);
   const writes = deploymentWrites(end).filter((write) => write.by === "proa" && write.namespace === namespace);
   return writes.flatMap((write, index) => {
     const before = writes.slice(0, index).findLast(({ deployment }) => deployment === write.deployment);
     const [from, to] = [before, write].map((each) => (each === undefined ? null : builtFrom(end, each.digest)));
     if (!from || !to || from === to || !end.world.github.truth.contains(repo, from, to)) return [];
+    // Somebody has moved the branch back: what it no longer holds is not to be live.
+    if (tip !== null && !end.world.github.truth.contains(repo, tip, from)) return [];
     const release = write.revision === null ? null : releaseOf(end, target, write.revision as never);
+    // Its rollback was claimed, and something else took its place before it was written.
+    const isFailed = releasesOf(end, target).some(
+      ({ kind, actor, rev }) =>
+        kind === "rollback" && actor === "proa" && rev > (before?.revision ?? Infinity) && rev < (write.revision ?? 0),
+    );
+    if (isFailed) return [];
     const ordered = end.story.commands.some(({ repo: at, body }) => at === repo && /^\/(rollback|deploy)/.test(body));
     const pressed = end.story.pressed.includes(`${repo.id} proa/${environment} report`);
     if (release?.kind === "rollback" && (release.actor === "proa" || ordered || pressed)) return [];

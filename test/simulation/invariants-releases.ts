@@ -93,16 +93,23 @@ function again(end: End, ours: Ours): string[] {
   return ENVIRONMENTS.flatMap((environment) => {
     const target = environmentTarget(ours.repo, environment);
     if (end.story.touched.has(environmentNamespace(end, ours, environment)?.name ?? "")) return [];
+    const all = releasesOf(end, target).toSorted((a, b) => a.rev - b.rev);
     const releases = deployed(end, target).filter(({ services }) =>
       services.some(({ digest }) => HOPELESS.has(end.world.github.truth.built(digest)?.behaviour ?? "good")),
     );
     return releases.flatMap(({ rev, sha, key, createdAt }, index) => {
-      const before = releases.slice(0, index).findLast((other) => other.key === key);
+      const before = releases.slice(0, index).findLast((other) => other.key === key && !isOvertaken(other, all));
       return before === undefined || isOrdered(end, target, { from: before.createdAt, to: createdAt })
         ? []
         : [`${environment}@${rev} of ${short(sha)}, as @${before.rev} before`];
     });
   });
+}
+
+/** A newer commit came before it could have failed. */
+function isOvertaken({ rev, createdAt, deadlineMs }: Release, all: readonly Release[]): boolean {
+  const next = all.find((other) => other.rev > rev);
+  return next?.kind === "deploy" && next.createdAt < createdAt + deadlineMs;
 }
 
 const HOPELESS: ReadonlySet<string> = new Set(["crashes", "never ready", "not pullable", "unschedulable"]);

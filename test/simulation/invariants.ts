@@ -1,3 +1,4 @@
+import type { Millis } from "../../src/core/names.ts";
 import { CLUSTER } from "./invariants-cluster.ts";
 import { ENVIRONMENT_INVARIANTS } from "./invariants-environments.ts";
 import { GITHUB } from "./invariants-github.ts";
@@ -15,6 +16,8 @@ export interface End {
   readonly plan: Plan;
   /** The digest that each tag was first resolved to. */
   readonly firsts: ReadonlyMap<string, unknown>;
+  /** When each namespace's uid was first in a target's record. */
+  readonly placed: ReadonlyMap<string, Millis>;
   /** The deployer's messages in the last minutes. */
   readonly lately: { readonly messages: number; readonly minutes: number };
 }

@@ -30,7 +30,7 @@ export const HANDS: readonly Action[] = [
 type Place = readonly [namespace: string, deployment: string];
 
 const namespaces = ({ cluster, draw }: Play): NamespaceTruth | undefined => pick(cluster.truth.namespaces(), draw());
-const isPreview = ({ labels }: NamespaceTruth): boolean => labels[LABEL.pullRequest] !== undefined;
+export const isPreview = ({ labels }: NamespaceTruth): boolean => labels[LABEL.pullRequest] !== undefined;
 
 function onDeployment(play: Play, verb: string, act: (people: ClusterPeople, at: Place) => boolean): Deed {
   const namespace = namespaces(play);
@@ -51,7 +51,7 @@ function pause(play: Play): Deed {
   });
 }
 
-function deleteNamespace(play: Play): Deed {
+export function deleteNamespace(play: Play): Deed {
   const namespace = pick(play.cluster.truth.namespaces().filter(isPreview), play.draw());
   if (namespace === undefined || !play.cluster.people.deleteNamespace(namespace.name)) return null;
   return `deletes the namespace ${namespace.name} by hand`;
@@ -65,7 +65,7 @@ function stripLabel(play: Play): Deed {
   return `changes the labels of the namespace ${namespace.name}`;
 }
 
-function holdNamespace(play: Play): Deed {
+export function holdNamespace(play: Play): Deed {
   const namespace = pick(play.cluster.truth.namespaces().filter(isPreview), play.draw());
   if (namespace === undefined || !play.cluster.people.addFinalizer(namespace.name)) return null;
   const minutes = 1 + Math.floor(play.draw() * 10);
@@ -101,7 +101,7 @@ function onPod(play: Play): Deed {
 }
 
 /** A tag that was pushed names another, older image from now on: what was tested is what has to run. */
-function moveTag(play: Play): Deed {
+export function moveTag(play: Play): Deed {
   const { github, registry, repo, planned, draw } = play;
   const image = imageOf(planned.name, pick(planned.services, draw()) ?? "web");
   const line = github.truth.firstParents(repo, repo.defaultBranch);

@@ -38,12 +38,11 @@ const ON_GITHUB: readonly Action[] = [
 ];
 
 const ACTIONS: readonly Action[] = [...ON_GITHUB, ...RARE, ...HANDS];
-const TOTAL = ACTIONS.reduce((sum, { weight }) => sum + weight, 0);
 
 /** One thing that somebody does, drawn from what there is to do; a sentence, or null where it came to nothing. */
-export function actOnce(play: Play): string | null {
-  let left = play.draw() * TOTAL;
-  for (const { weight, act } of ACTIONS) {
+export function actOnce(play: Play, actions: readonly Action[] = ACTIONS): string | null {
+  let left = play.draw() * actions.reduce((sum, { weight }) => sum + weight, 0);
+  for (const { weight, act } of actions) {
     left -= weight;
     if (left < 0) return act(play);
   }
@@ -100,14 +99,14 @@ function forcePush(play: Play): Deed {
   );
 }
 
-function close(play: Play): Deed {
+export function close(play: Play): Deed {
   const pull = pick(openPulls(play), play.draw());
   return pull !== undefined && play.github.people.close(play.repo, pull.number, "writer")
     ? `closes ${about(play, pull.number)}`
     : null;
 }
 
-function reopen(play: Play): Deed {
+export function reopen(play: Play): Deed {
   const closed = play.github.truth.pulls(play.repo).filter(({ state, merged }) => state === "closed" && !merged);
   const pull = pick(closed, play.draw());
   return pull !== undefined && play.github.people.reopen(play.repo, pull.number, "writer")
@@ -115,7 +114,7 @@ function reopen(play: Play): Deed {
     : null;
 }
 
-function merge(play: Play): Deed {
+export function merge(play: Play): Deed {
   const { github, repo, draw } = play;
   const pull = pick(openPulls(play), draw());
   const method = pick(["merge", "squash", "rebase"] as const, draw()) ?? "merge";
@@ -151,7 +150,7 @@ function label(play: Play): Deed {
   return done ? `${has ? "takes the label off" : "labels"} ${about(play, pull.number)}` : null;
 }
 
-function pushMain(play: Play): Deed {
+export function pushMain(play: Play): Deed {
   const { files, text } = change(play, "main");
   const sha = play.github.people.push(play.repo, play.repo.defaultBranch, files, "maintainer");
   return sha && `pushes to ${play.repo.name} main (${text})`;
@@ -172,7 +171,7 @@ function mend(play: Play): Deed {
   );
 }
 
-function moveMainBack(play: Play): Deed {
+export function moveMainBack(play: Play): Deed {
   const { github, repo } = play;
   const [, before] = github.truth.firstParents(repo, repo.defaultBranch);
   if (before === undefined) return null;
@@ -193,7 +192,7 @@ function editConfig(play: Play): Deed {
   return sha && `edits .proa.yml of ${repo.name}: ${says}`;
 }
 
-function rerun(play: Play): Deed {
+export function rerun(play: Play): Deed {
   const { github, repo, draw } = play;
   const pull = pick(openPulls(play), draw());
   const sha = draw() < 0.5 || pull === undefined ? github.truth.tip(repo, repo.defaultBranch) : pull.head.sha;
@@ -220,10 +219,10 @@ const COMMANDS = [
   "looks good",
 ] as const;
 
-function comment(play: Play): Deed {
+export function comment(play: Play, bodies: readonly string[] = COMMANDS): Deed {
   const { github, repo, draw } = play;
   const pull = pick(github.truth.pulls(repo), draw());
-  const body = pick(COMMANDS, draw()) ?? "/deploy";
+  const body = pick(bodies, draw()) ?? "/deploy";
   const by = somebody(play);
   if (pull === undefined) return null;
   const id = github.people.comment(repo, pull.number, body, by);

@@ -3,7 +3,9 @@ import { createChronicle, type Happening } from "./chronicle.ts";
 import { type Weather, weatherOf } from "./faults.ts";
 import { INVARIANTS, type Violation } from "./invariants.ts";
 import { mix } from "./kernel.ts";
-import { open } from "./people.ts";
+import { actOnce, open } from "./people.ts";
+import { firstPlacements } from "./placements.ts";
+import type { Action } from "./play.ts";
 import { planOf, type Plan } from "./scenario.ts";
 import { firstDigests } from "./ledger.ts";
 import { visited } from "./states.ts";
@@ -30,6 +32,8 @@ export interface RunOptions {
   readonly keepTrace?: boolean;
   readonly weather?: Weather;
   readonly plan?: Plan;
+  /** What there is to do for people; without: everything. */
+  readonly actions?: readonly Action[];
   /** What people do instead of what the seed has them do. */
   readonly script?: readonly Scripted[];
 }
@@ -57,6 +61,7 @@ export async function run(seed: number, options: RunOptions = {}): Promise<Run> 
   const { kernel, calls, functions } = world;
   const states = visited(world.table);
   const firsts = firstDigests(world.table);
+  const placed = firstPlacements(world.table, () => kernel.now());
   const story = tell(world, plan.repositories);
 
   for (const { atMs, act } of options.script ?? []) {
@@ -73,7 +78,9 @@ export async function run(seed: number, options: RunOptions = {}): Promise<Run> 
       if (text !== null) chronicle.happened({ id, at: kernel.now(), kind: "action", text });
     });
   for (let index = 0; options.script === undefined && index < plan.actions; index++)
-    happens(`act ${index}`, times() * plan.stormMs, () => story.act(chance(mix(seed, 1_000 + index))));
+    happens(`act ${index}`, times() * plan.stormMs, () =>
+      story.act(chance(mix(seed, 1_000 + index)), (play) => actOnce(play, options.actions)),
+    );
   for (let index = 0; index < (plan.crowd ?? 0); index++)
     happens(`crowd ${index}`, index * 2_000, () => story.act(chance(mix(seed, 100_000 + index)), open));
 
@@ -86,7 +93,7 @@ export async function run(seed: number, options: RunOptions = {}): Promise<Run> 
   await kernel.runUntil(quiet + QUIET_MS);
 
   const lately = { messages: functions.invocations.deployer - before, minutes: LAST_MS / MINUTE };
-  const end = { world, story, plan, firsts, lately };
+  const end = { world, story, plan, firsts, placed, lately };
   const violations = INVARIANTS.flatMap(({ sentence, check }) =>
     check(end).map((detail): Violation => ({ invariant: sentence, detail })),
   );

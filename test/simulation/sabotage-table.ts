@@ -30,6 +30,16 @@ export const SABOTAGES: readonly Sabotage[] = [
     replace: `when: { kind: "always" },`,
   },
   {
+    name: "a namespace is deleted by the uid that was recorded, and not by its name",
+    kind: "stale state",
+    in: "made again",
+    file: "src/remove.ts",
+    find: `  for (const [name, placement] of Object.entries(state.placements)) {`,
+    replace: `  for (const [name, recorded] of Object.entries(state.placements)) {
+    const present = await fx.clusters.get(name)?.namespace(recorded.namespace);
+    const placement = { ...recorded, uid: present?.uid ?? recorded.uid };`,
+  },
+  {
     name: "the guess of head and base is checked against the pull request as it is now",
     kind: "stale state",
     in: "any",
@@ -56,12 +66,22 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "ledger: a tag is resolved to a digest once",
     kind: "stale state",
-    in: "any",
+    in: "moved tags",
     file: "src/images.ts",
     find: `      if (kept !== null)
         return {`,
     replace: `      if (kept !== null && present === null)
         return {`,
+  },
+  {
+    name: "a command is applied once, however often it is told",
+    kind: "stale state",
+    in: "told twice",
+    file: "src/adapters/store.ts",
+    find: `value, when: { kind: "absent" } },
+      ]);`,
+    replace: `value, when: { kind: "always" } },
+      ]);`,
   },
   // A process died between two steps.
   {
@@ -76,10 +96,22 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     name: "hold before rollback: what failed in an environment is not deployed there again",
     kind: "intermediate state",
-    in: "any",
+    in: "bad commits",
     file: "src/core/settle.ts",
     find: `  const holds = state.target.kind === "env" ? [hold] : [];`,
-    replace: `  const holds = state.target.kind === "env" ? [hold].slice(1) : [];`,
+    replace: `  const holds = state.target.kind === "env" ? [] as Hold[] : [];`,
+  },
+  {
+    name: "hold before rollback: it is in the write that claims the rollback",
+    kind: "intermediate state",
+    in: "bad commits",
+    file: "src/deploy.ts",
+    find: `  const extra = { holds: { put: rollback.holds, remove: [] } };
+  await deploy(rollback.plan, rollback.known, fx, { config: null, env: null, workloads: null, extra });`,
+    replace: `  await deploy(rollback.plan, rollback.known, fx, { config: null, env: null, workloads: null, extra: {} });
+  const later = await fx.store.load(state.target);
+  const extra = { holds: { put: rollback.holds, remove: [] } };
+  if (later.state !== null) await record({ ...later, state: later.state }, later.state, FIRST_LOOK_MS, fx, extra);`,
   },
   {
     name: "an interrupted rollout is resumed, not watched",
