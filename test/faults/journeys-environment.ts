@@ -73,8 +73,15 @@ export const rolledBackByItself: FaultJourney = {
   // A pod that is never asked whether it is ready counts as ready until it has crashed: seen at once, or while it bakes.
   seed: onlyEnvironments((owner) => staging(owner, "20s")),
   begin: [],
-  // A commit newer than the held one.
-  ready: released("good"),
+  // A commit newer than the held one, and proven: there is nothing to go back to before that.
+  ready: [
+    ...released("good"),
+    async (lane, town) => {
+      const isProven = ({ live, rollout }: TargetState): boolean =>
+        rollout === null && live?.sha === lane.commits.get("good");
+      await oncePeopleRead("staging", "has the good commit", isProven)(lane, town);
+    },
+  ],
   acts: [
     pushesToMain("bad"),
     async (lane) => {
