@@ -1,3 +1,4 @@
+import { openBacking } from "../src/backing.ts";
 import { composeDeployer } from "../src/compose.ts";
 import { parseMessage } from "../src/core/message-parse.ts";
 import { handle } from "../src/handle.ts";
@@ -9,12 +10,10 @@ import { loadTemplates } from "../src/templates.ts";
 
 /** The FIFO queue's consumer: one message, one step of one target. `templates/` is shipped beside the bundle. */
 export const handler = queueHandler(
-  once(async () =>
-    composeDeployer(
-      deployerSettings(process.env),
-      lambdaHost(),
-      loadTemplates(new URL("./templates/", import.meta.url)),
-    ),
-  ),
+  once(async () => {
+    const [settings, host] = [deployerSettings(process.env), lambdaHost()];
+    const templates = loadTemplates(new URL("./templates/", import.meta.url));
+    return composeDeployer(settings, host, await openBacking(settings, host), templates);
+  }),
   (body, fx) => handle(parseMessage(body), fx),
 );

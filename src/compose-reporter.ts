@@ -1,7 +1,6 @@
 import { createGitHubApp } from "./adapters/github-app.ts";
 import { createOutbox } from "./adapters/outbox.ts";
-import { createSqliteQueue } from "./adapters/queue-sqlite.ts";
-import { createSqliteTable } from "./adapters/table-sqlite.ts";
+import type { Backing } from "./backing.ts";
 import type { Host } from "./host.ts";
 import type { ReportEffects } from "./report.ts";
 import type { Settings } from "./settings.ts";
@@ -10,13 +9,8 @@ import type { Settings } from "./settings.ts";
 export type Needs<K extends keyof Settings> = Pick<Settings, K>;
 
 /** Apart from the deployer's, so that the reporter's bundle holds no cluster's and no registry's client. */
-export function composeReporter(settings: Needs<"github" | "store" | "queue">, host: Host): ReportEffects {
-  return {
-    ...host,
-    outbox: createOutbox(createSqliteTable(settings.store.path)),
-    queue: createSqliteQueue(settings.queue.path, () => host.clock.now()),
-    github: composeGitHub(settings, host),
-  };
+export function composeReporter(settings: Needs<"github">, host: Host, { table, queue }: Backing): ReportEffects {
+  return { ...host, outbox: createOutbox(table), queue, github: composeGitHub(settings, host) };
 }
 
 /** The App as every function that talks to GitHub uses it. */

@@ -12,7 +12,7 @@ import type { Placement, Release, TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
 import { isOurs, type PreviewTarget } from "./gather-preview.ts";
 import { observe } from "./observe.ts";
-import { type Known, record } from "./record.ts";
+import { claim, type Known, record } from "./record.ts";
 import { again, namespaceOf, previewSecret, renderRelease } from "./release.ts";
 import { readWorkloads } from "./workloads.ts";
 
@@ -53,14 +53,16 @@ export async function deploy(plan: DeployPlan, known: Known, fx: Effects, contex
     expectations: [],
     restarts: {},
   };
-  const claimed = await record(
+  const { saved, wakeUp } = await claim(
     known,
     { ...state, rev, rollout, shown: [...state.shown, rev].slice(-20) },
     FIRST_LOOK_MS,
     fx,
     { ...context.extra, release },
   );
-  await apply(claimed, { release, secret, workloads }, fx);
+  // Side by side: a wake-up call that is lost is made up for by the overdue sweep, as one lost to a crash is.
+  const [applied, woken] = await Promise.allSettled([apply(saved, { release, secret, workloads }, fx), wakeUp()]);
+  for (const outcome of [applied, woken]) if (outcome.status === "rejected") throw outcome.reason;
 }
 
 /** Reads what stands, and renders the release that comes after it. */

@@ -7,6 +7,7 @@ import type { Clock } from "./clock.ts";
 import type { Templates } from "./core/manifests.ts";
 import type { PreviewPolicy } from "./core/manifests-preview.ts";
 import type { Log } from "./log.ts";
+import type { Recent } from "./recent.ts";
 
 /** What the deployer may touch, built once per process by `compose.ts`. */
 export interface Effects {
@@ -19,6 +20,7 @@ export interface Effects {
   /** By the name that `environments.*.clusters` uses; previews live in `default`. */
   readonly clusters: ReadonlyMap<string, Kubernetes>;
   readonly templates: Templates;
+  readonly recent: Recent;
   readonly installation: InstallationSettings;
 }
 

@@ -10,7 +10,8 @@ import type { Commit } from "./core/github.ts";
 import { LABEL, type Millis, type RepoName, type Sha, short, type Target } from "./core/names.ts";
 import type { TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
-import { permissions, read, refuseAnother } from "./gather-preview.ts";
+import { read } from "./config-read.ts";
+import { permissions, refuseAnother } from "./gather-preview.ts";
 import { resolveImages } from "./images.ts";
 
 export type EnvironmentTarget = Extract<Target, { kind: "env" }>;
@@ -33,16 +34,20 @@ interface At {
 /** Reads an environment's world as it is now; changes nothing. */
 export async function gatherEnvironment(
   target: EnvironmentTarget,
-  { state, known, hinted }: { state: TargetState; known: KnownTarget; hinted: TargetState["expecting"] },
+  {
+    state,
+    known,
+    hinted,
+    active,
+  }: { state: TargetState; known: KnownTarget; hinted: TargetState["expecting"]; active: boolean },
   fx: Effects,
 ): Promise<EnvironmentSeen> {
   const { repo } = state;
   const github = fx.github.installation(state.installation);
   const back = rollbackTo(state);
-  const [repository, commands, meta, previous] = await Promise.all([
+  const [repository, commands, previous] = await Promise.all([
     github.repository(repo),
     permissions(known, repo, github),
-    fx.store.repo(target.repoId),
     back === null ? null : fx.store.release(target, back.rev),
   ]);
   const now = fx.clock.now();
@@ -51,7 +56,7 @@ export async function gatherEnvironment(
     state,
     commands,
     holds: known.holds,
-    repositoryActive: meta?.active ?? true,
+    repositoryActive: active,
     previous,
     namespaceProblem: null,
     hinted,

@@ -1,22 +1,20 @@
 import type { GitHub } from "./adapters/github.ts";
 import type { KnownTarget, Slots } from "./adapters/store.ts";
-import { changedServices, CONFIG_PATH } from "./core/changes.ts";
+import { previewConfig } from "./config-read.ts";
 import type { Verdict } from "./core/checks.ts";
 import type { NamespaceView, Workloads } from "./core/cluster.ts";
-import type { ConfigProblem, RepoConfig } from "./core/config.ts";
-import { defaultConfig } from "./core/config-defaults.ts";
-import { mergeHeadConfig } from "./core/config-merge.ts";
-import { parseConfig } from "./core/config-parse.ts";
+import type { RepoConfig } from "./core/config.ts";
 import type { ImageSeen, PendingCommand } from "./core/decision.ts";
 import { judgeChecks, ownRequired } from "./core/gate.ts";
 import type { PullRequest } from "./core/github.ts";
-import { LABEL, type Millis, type RepoId, type RepoName, type Sha, splitRepo, type Target } from "./core/names.ts";
-import { previewNamespaceName } from "./core/places.ts";
+import { stable } from "./core/hash.ts";
+import { LABEL, type Millis, type RepoId, type RepoName, type Sha, type Target } from "./core/names.ts";
 import type { PreviewSeen } from "./core/preview.ts";
 import { OutsideError } from "./core/problem.ts";
 import type { TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
-import { resolveImages } from "./images.ts";
+import { previewImages } from "./images-preview.ts";
+import { namespaceOf } from "./release.ts";
 
 export type PreviewTarget = Extract<Target, { kind: "preview" }>;
 
@@ -26,6 +24,8 @@ export interface PreviewGathered {
   readonly slots: Slots;
   /** By cluster; null: there is no namespace to read. */
   readonly workloads: ReadonlyMap<string, Workloads> | null;
+  /** Before the first read. */
+  readonly began: Millis;
 }
 
 type ConfigSeen = PreviewSeen["config"];
@@ -33,88 +33,154 @@ type ConfigSeen = PreviewSeen["config"];
 const UNREAD: Verdict = { kind: "wait", because: "not read", lookAgainAt: null, missing: [] };
 const NOTHING_READ = { config: { problems: [] }, verdict: UNREAD, images: [] } as const;
 
+/** Everything about a pull request that can be asked for at once, on its way; of the record it was asked for by. */
+export interface PreviewReading {
+  readonly began: Millis;
+  readonly version: number;
+  readonly hinted: Sha | null;
+  readonly pull: Promise<PullRequest | null>;
+  readonly slots: Promise<Slots>;
+  readonly namespace: Promise<NamespaceView | null>;
+  /** Of a namespace that the record knows. */
+  readonly placed: Promise<Workloads | null>;
+  /** By the head and base that the pull request is thought to have; null: nobody knows them yet. */
+  readonly guess: { readonly head: Sha; readonly base: string; readonly gate: Promise<Gate> } | null;
+  /** The images that this config names at the guessed head. */
+  readonly images: { readonly config: RepoConfig; readonly found: Promise<ImageSeen[]> } | null;
+}
+
+interface Gate {
+  readonly config: ConfigSeen;
+  /** null: not asked, since nothing about this commit is to be decided. */
+  readonly checks: Awaited<ReturnType<GitHub["checks"]>> | null;
+  readonly rules: Awaited<ReturnType<GitHub["branchRules"]>> | null;
+}
+
 /**
- * Reads a pull request's world as it is now; changes nothing. With a hint of head and base (the event's, or the last gather's)
- * everything is read side by side; only what the hint got wrong is read again.
+ * Begins to read a pull request's world, side by side; changes nothing. With a hint of head and base (the event's, or the last
+ * gather's) checks and config are asked for together with the pull request, and images too where a config is remembered.
+ */
+export function readPreview(
+  target: PreviewTarget,
+  { known, hinted, config }: { known: Known; hinted: Sha | null; config: RepoConfig | null },
+  fx: Effects,
+): PreviewReading {
+  const { state, version } = known;
+  const { repo } = state;
+  const github = fx.github.installation(state.installation);
+  const cluster = fx.clusters.get("default");
+  const name = namespaceOf(state, null);
+  const head = state.seen === null ? null : (hinted ?? state.seen.head);
+  const guess =
+    state.seen === null || head === null
+      ? null
+      : { head, base: state.seen.base, gate: readGate(known, { head, base: state.seen.base }, fx) };
+  const images =
+    guess === null || config === null || isSettled(known, guess.head)
+      ? null
+      : { config, found: previewImages(target, { ...guess, config, state }, fx) };
+  const reading: PreviewReading = {
+    began: fx.clock.now(),
+    version,
+    hinted,
+    pull: github.pullRequest(repo, target.number),
+    slots: fx.store.slots(target.repoId),
+    namespace: cluster?.namespace(name) ?? Promise.resolve(null),
+    placed: (state.placements["default"] === undefined ? null : cluster?.workloads(name)) ?? Promise.resolve(null),
+    guess,
+    images,
+  };
+  // Whoever needs one of them waits for it and hears of its failure; a guess that was wrong may fail unheard.
+  for (const begun of [reading.pull, reading.slots, reading.namespace, reading.placed, guess?.gate, images?.found])
+    begun?.catch(() => undefined);
+  return reading;
+}
+
+/** The record as it was read, with the name and installation of the event. */
+type Known = KnownTarget & { readonly state: TargetState };
+
+/** What is live is what is wanted, and nobody asked for anything: checks cannot matter any more. */
+const isSettled = ({ state, commands }: Known, head: Sha, live = state.live?.sha ?? null): boolean =>
+  live === head && state.rollout === null && commands.length === 0;
+
+/** The config always; checks only where they can still matter. */
+async function readGate(
+  known: Known,
+  at: { readonly head: Sha; readonly base: string },
+  fx: Effects,
+  live?: Sha | null,
+): Promise<Gate> {
+  const { installation, repo } = known.state;
+  const github = fx.github.installation(installation);
+  const config = previewConfig(github, repo, at, fx);
+  if (isSettled(known, at.head, live)) return { config: await config, checks: null, rules: null };
+  const [parsed, checks, rules] = await Promise.all([
+    config,
+    github.checks(repo, at.head),
+    github.branchRules(repo, at.base),
+  ]);
+  return { config: parsed, checks, rules };
+}
+
+/**
+ * Reads a pull request's world as it is now; changes nothing. Only what the hints got wrong is read again.
+ * @param reading begun before the record was read; left aside if that is another one by now
  */
 export async function gatherPreview(
   target: PreviewTarget,
-  { state, known, hinted, hintedAt }: { state: TargetState; known: KnownTarget; hinted: Sha | null; hintedAt: Millis },
+  {
+    known,
+    hinted,
+    hintedAt,
+    active,
+    reading,
+  }: { known: Known; hinted: Sha | null; hintedAt: Millis; active: boolean; reading: PreviewReading | null },
   fx: Effects,
 ): Promise<PreviewGathered> {
+  const { state } = known;
   const { repo } = state;
   const github = fx.github.installation(state.installation);
-  // Where it is, if it is anywhere: the repository may have had another name then.
-  const name =
-    state.placements["default"]?.namespace ?? previewNamespaceName({ ...splitRepo(repo), number: target.number });
-  const cluster = fx.clusters.get("default");
-  const guess = state.seen === null ? null : { head: hinted ?? state.seen.head, base: state.seen.base };
-  const guessed = guess === null ? null : gate(guess.head, guess.base, state.live?.sha ?? null);
+  const isOfRecord =
+    reading !== null && reading.version === known.version && reading.hinted === hinted && known.commands.length === 0;
+  const reads = isOfRecord ? reading : readPreview(target, { known, hinted, config: null }, fx);
 
-  /** The config always; checks only where they can still matter. */
-  async function gate(head: Sha, base: string, live: Sha | null) {
-    const settled = live === head && state.rollout === null && known.commands.length === 0;
-    const config = previewConfig(github, repo, { head, base }, fx);
-    if (settled) return { config: await config, checks: null, rules: null };
-    const [parsed, checks, rules] = await Promise.all([
-      config,
-      github.checks(repo, head),
-      github.branchRules(repo, base),
-    ]);
-    return { config: parsed, checks, rules };
-  }
-  // A guess that fails must not fail the gather before the pull request itself was read.
-  guessed?.catch(() => undefined);
-
-  const [pull, commands, slots, meta, namespace, placed] = await Promise.all([
-    github.pullRequest(repo, target.number),
+  const [pull, commands, slots, namespace, placed] = await Promise.all([
+    reads.pull,
     permissions(known, repo, github),
-    fx.store.slots(target.repoId),
-    fx.store.repo(target.repoId),
-    cluster?.namespace(name) ?? null,
-    state.placements["default"] === undefined ? null : (cluster?.workloads(name) ?? null),
+    reads.slots,
+    reads.namespace,
+    reads.placed,
   ]);
   if (pull !== null) refuseAnother(target, repo, pull.base.repoId);
   const now = fx.clock.now();
-  const base = {
-    now,
-    state,
-    commands,
-    pull,
-    namespace,
-    hinted,
-    hintedAt,
-    repositoryActive: meta?.active ?? true,
-  } as const;
+  const base = { now, state, commands, pull, namespace, hinted, hintedAt, repositoryActive: active } as const;
   const slot = slotOf(target.number, slots, Number.POSITIVE_INFINITY);
   const namespaceIsOurs = namespace !== null && isOurs(namespace, target);
   const standing =
-    namespaceIsOurs && !namespace.deletedAt ? (placed ?? (await cluster?.workloads(name)) ?? null) : null;
+    namespaceIsOurs && !namespace.deletedAt
+      ? (placed ?? (await fx.clusters.get("default")?.workloads(namespace.name)) ?? null)
+      : null;
   const workloads = standing === null ? null : new Map([["default", standing]]);
+  const common = { slots, workloads, began: reads.began };
 
-  if (pull === null || pull.state === "closed") {
-    return { seen: { ...base, ...NOTHING_READ, slot, namespaceIsOurs }, slots, workloads };
-  }
+  if (pull === null || pull.state === "closed")
+    return { ...common, seen: { ...base, ...NOTHING_READ, slot, namespaceIsOurs } };
+  const at = { head: pull.head.sha, base: pull.base.ref };
   const isUp = namespace !== null && namespace.uid === state.placements["default"]?.uid;
   const live = isUp ? (state.live?.sha ?? null) : null;
-  const useGuess =
-    guess !== null &&
-    guessed !== null &&
-    guess.head === pull.head.sha &&
-    guess.base === pull.base.ref &&
-    live === (state.live?.sha ?? null);
-  const { config, checks, rules } = useGuess ? await guessed : await gate(pull.head.sha, pull.base.ref, live);
-  if ("problems" in config)
-    return { seen: { ...base, ...NOTHING_READ, config, slot, namespaceIsOurs }, slots, workloads };
+  const { guess } = reads;
+  const isGuessed =
+    guess !== null && guess.head === at.head && guess.base === at.base && live === (state.live?.sha ?? null);
+  const { config, checks, rules } = isGuessed ? await guess.gate : await readGate(known, at, fx, live);
+  if ("problems" in config) return { ...common, seen: { ...base, ...NOTHING_READ, config, slot, namespaceIsOurs } };
 
   const capped = slotOf(target.number, slots, config.config.previews.cap);
   const settled = {
+    ...common,
     seen: { ...base, config, verdict: UNREAD, images: [], slot: capped, namespaceIsOurs },
-    slots,
-    workloads,
   };
   if (checks === null || rules === null) return settled;
-  const firstSeenAt = state.wanted?.sha === pull.head.sha ? state.wanted.since : now;
+  const firstSeenAt = state.wanted?.sha === at.head ? state.wanted.since : now;
   const judged = {
     checks,
     rules,
@@ -124,8 +190,11 @@ export async function gatherPreview(
     now,
   };
   const verdict = judgeChecks(judged);
-  const notes = [...config.notes, ...ownRequired(judged).map((context) => deadlock(context, pull.base.ref))];
-  const images = await previewImages({ target, pull, config: config.config, repo, github }, fx);
+  const notes = [...config.notes, ...ownRequired(judged).map((context) => deadlock(context, at.base))];
+  const images =
+    isGuessed && reads.images !== null && stable(reads.images.config) === stable(config.config)
+      ? await reads.images.found
+      : await previewImages(target, { ...at, config: config.config, state }, fx);
   return { ...settled, seen: { ...settled.seen, config: { ...config, notes }, verdict, images } };
 }
 
@@ -143,64 +212,9 @@ export function refuseAnother({ repoId }: Target, repo: RepoName, found: RepoId)
 export const isOurs = ({ labels }: NamespaceView, { repoId, number }: PreviewTarget): boolean =>
   labels[LABEL.repositoryId] === `${repoId}` && labels[LABEL.pullRequest] === `${number}`;
 
-/** `.proa.yml` of the base branch, with what the head may say about its own preview. */
-export async function previewConfig(
-  github: GitHub,
-  repo: RepoName,
-  at: { readonly head: Sha; readonly base: string },
-  fx: Effects,
-): Promise<ConfigSeen> {
-  const [repository, base, head] = await Promise.all([
-    github.repository(repo),
-    github.file(repo, CONFIG_PATH, at.base),
-    github.file(repo, CONFIG_PATH, at.head),
-  ]);
-  const defaultBranch = repository?.defaultBranch ?? at.base;
-  const parsedBase = read(base, defaultBranch);
-  if ("problems" in parsedBase) return { problems: parsedBase.problems };
-  const parsedHead = read(head, defaultBranch);
-  if ("problems" in parsedHead) return { problems: parsedHead.problems };
-  const { config, ignored } = mergeHeadConfig(parsedBase.config, parsedHead.config, {
-    caps: fx.installation.previewCaps,
-    baseBranch: at.base,
-  });
-  const { previews } = config;
-  const bases = at.base === defaultBranch ? previews.when.base : await basesOf(github, repo, defaultBranch);
-  const when = { ...previews.when, base: bases };
-  return { config: { ...config, previews: { ...previews, when } }, notes: ignored };
-}
-
-/**
- * The branches whose config counts are for the default branch to name. A branch cannot name itself: anybody who may push one would
- * have a base of their own making, with secrets, images and checks as they like.
- */
-async function basesOf(github: GitHub, repo: RepoName, defaultBranch: string): Promise<readonly string[]> {
-  const parsed = read(await github.file(repo, CONFIG_PATH, defaultBranch), defaultBranch);
-  return "config" in parsed ? parsed.config.previews.when.base : [defaultBranch];
-}
-
 /** A gate that waits for its own report would wait for ever; it is left out, and whoever required it is told. */
 const deadlock = (context: string, base: string): string =>
   `\`${context}\` is Proa's own report and is required by ${base}: deploying does not wait for it, merging does.`;
-
-/** No file is a configuration too. */
-export function read(
-  text: string | null,
-  defaultBranch: string,
-): { readonly config: RepoConfig } | { readonly problems: readonly ConfigProblem[] } {
-  if (text === null) return { config: defaultConfig(defaultBranch) };
-  const key = `${defaultBranch} ${text}`;
-  const known = parsed.get(key);
-  if (known !== undefined) return known;
-  const fresh = parseConfig(text, defaultBranch);
-  if (parsed.size >= MOST_PARSED) parsed.clear();
-  parsed.set(key, fresh);
-  return fresh;
-}
-
-/** Parsing is pure and most of a gather's own work; base and head mostly hold one text, and the next gather finds it again. */
-const parsed = new Map<string, ReturnType<typeof parseConfig>>();
-const MOST_PARSED = 100;
 
 /** Every unapplied command with its actor's permission as it is now. */
 export function permissions(known: KnownTarget, repo: RepoName, github: GitHub): Promise<PendingCommand[]> {
@@ -211,48 +225,6 @@ export function permissions(known: KnownTarget, repo: RepoName, github: GitHub):
       permission: await github.permission(repo, command.actor.login),
     })),
   );
-}
-
-async function previewImages(
-  {
-    target,
-    pull,
-    config,
-    repo,
-    github,
-  }: { target: PreviewTarget; pull: PullRequest; config: RepoConfig; repo: RepoName; github: GitHub },
-  fx: Effects,
-): Promise<ImageSeen[]> {
-  const own = (services: RepoConfig["services"]) =>
-    resolveImages({ repoId: target.repoId, repo, services, sha: pull.head.sha }, fx);
-  // One service that is the whole repository is always touched: no need to ask for the files.
-  if (config.services.every(({ path }) => path === ".")) return own(config.services);
-  const [files, staging] = await Promise.all([
-    github.changedFiles(repo, pull.number),
-    stagingDigests(target, pull.base.ref, config, fx),
-  ]);
-  const changed = changedServices(config, files);
-  const fromStaging = (name: string) => (changed.has(name) ? undefined : staging[name]);
-  const resolved = await own(config.services.filter(({ name }) => fromStaging(name) === undefined));
-  return config.services.map((service): ImageSeen => {
-    const digest = fromStaging(service.name);
-    const found = resolved.find((image) => image.service === service.name);
-    if (found !== undefined || digest === undefined) return found ?? unresolved(service.name);
-    const image = digest.image;
-    return { service: service.name, image, tag: "", found: { kind: "digest", digest: digest.digest, moved: null } };
-  });
-}
-
-const unresolved = (service: string): ImageSeen => ({ service, image: service, tag: "", found: { kind: "absent" } });
-
-/** What the environment that follows the base branch runs: the images of services a pull request does not touch. */
-async function stagingDigests(target: PreviewTarget, base: string, config: RepoConfig, fx: Effects) {
-  const environment = config.environments.find(({ from }) => from.kind === "branch" && from.branch === base);
-  if (environment === undefined) return {};
-  const staging: Target = { kind: "env", repoId: target.repoId, environment: environment.name };
-  const { state } = await fx.store.load(staging);
-  const release = state?.live ? await fx.store.release(staging, state.live.rev) : null;
-  return Object.fromEntries((release?.services ?? []).map((service) => [service.name, service]));
 }
 
 function slotOf(number: number, slots: Slots, cap: number): PreviewSeen["slot"] {

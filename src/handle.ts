@@ -9,14 +9,15 @@ import type {
   InstallationMessage,
   Message,
 } from "./core/message.ts";
-import { type RepoId, type RepoName, type Target, targetId, topicId } from "./core/names.ts";
+import { type Target, targetId, topicId } from "./core/names.ts";
 import { newTarget } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
 import { tellPreviews } from "./config-moved.ts";
-import { read } from "./gather-preview.ts";
+import { read } from "./config-read.ts";
 import { look } from "./look.ts";
 import { reconcile } from "./reconcile.ts";
 import { record } from "./record.ts";
+import { rememberRepo } from "./repo.ts";
 
 /** One message off the deployer's queue: a target is reconciled; everything else is fanned out to the targets it concerns. */
 export async function handle(message: Message, fx: Effects): Promise<void> {
@@ -24,7 +25,6 @@ export async function handle(message: Message, fx: Effects): Promise<void> {
     case "tick":
       return reconcile(message, fx);
     case "look":
-      await rememberRepo(message.target.repoId, message.repo, message.installation, fx);
       return reconcile(message, fx);
     case "commit":
       return fanOut(topicId({ kind: "commit", repoId: message.repoId, sha: message.sha }), message, fx);
@@ -50,7 +50,7 @@ async function fanOut(topic: string, { because, delivery }: CommitMessage | Imag
  */
 async function branchMoved(message: BranchMessage, fx: Effects): Promise<void> {
   const { repoId, repo, installation, because, branch, sha } = message;
-  await rememberRepo(repoId, repo, installation, fx);
+  await rememberRepo({ id: repoId, name: repo, installation }, fx);
   const file = await configFile(message, fx);
   if (file === null) return;
   const environments = environmentsIn(file);
@@ -95,7 +95,7 @@ function environmentsIn(file: ConfigFile | null) {
  */
 async function command(message: CommandMessage, fx: Effects): Promise<void> {
   const { repoId, repo, installation } = message;
-  await rememberRepo(repoId, repo, installation, fx);
+  await rememberRepo({ id: repoId, name: repo, installation }, fx);
   const target = message.target ?? (await targetOfCommand(message, fx));
   if (typeof target === "string") return refuse(message, target, fx);
   const forwarded: TargetMessage = { ...message, target };
@@ -165,13 +165,5 @@ async function installationChanged(message: InstallationMessage, fx: Effects): P
     // What stood still meanwhile waits for no event of its own.
     for (const target of await fx.store.targetsOf(meta.id))
       await look(target, { installation: meta.installation, repo: meta.name, because: message.because }, fx);
-  }
-}
-
-/** Names change and repositories move; the number stays. */
-async function rememberRepo(id: RepoId, name: RepoName, installation: number, fx: Effects): Promise<void> {
-  const meta = await fx.store.repo(id);
-  if (meta === null || meta.name !== name || meta.installation !== installation) {
-    await fx.store.putRepo({ id, name, installation, active: meta?.active ?? true });
   }
 }

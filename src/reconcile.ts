@@ -13,10 +13,11 @@ import { newTarget, type TargetState } from "./core/state.ts";
 import { deploy, type DeployContext, FIRST_LOOK_MS, resume, watch } from "./deploy.ts";
 import type { Effects } from "./effects.ts";
 import { type EnvironmentTarget, gatherEnvironment } from "./gather-environment.ts";
-import { gatherPreview, type PreviewTarget } from "./gather-preview.ts";
+import { gatherPreview, type PreviewReading, type PreviewTarget, readPreview } from "./gather-preview.ts";
 import { look, lookNextInQueue } from "./look.ts";
 import { Conflict, type Known, record } from "./record.ts";
 import { removePreview } from "./remove.ts";
+import { rememberRepo } from "./repo.ts";
 
 export type TargetMessage = LookMessage | TickMessage | (CommandMessage & { readonly target: Target });
 
@@ -31,10 +32,11 @@ const TRIES = 5;
  */
 export async function reconcile(message: TargetMessage, fx: Effects): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const known = await load(message, fx);
-    if (known === null) return;
+    const reading = begin(message, fx);
+    const loaded = await load(message, fx);
+    if (loaded === null) return;
     try {
-      return await step(message, known, fx);
+      return await step(message, { ...loaded, reading }, fx);
     } catch (error) {
       // A second worker on this target has done the work: then the message is old now. A worker on another target took a slot: then
       // nobody does this target's work but we.
@@ -47,23 +49,47 @@ export async function reconcile(message: TargetMessage, fx: Effects): Promise<vo
   }
 }
 
+/** What a step starts from. */
+interface Loaded {
+  readonly known: Known;
+  /** The App may still act on the repository. */
+  readonly active: boolean;
+}
+
 /** The record with its commands; null: nothing to do for this message. */
-async function load(message: TargetMessage, fx: Effects): Promise<Known | null> {
+async function load(message: TargetMessage, fx: Effects): Promise<Loaded | null> {
   const { target } = message;
+  const { repoId } = target;
   if (message.kind === "command") await fx.store.putCommand(target, commandId(message), message.command);
   const [known, meta] = await Promise.all([
     fx.store.load(target),
-    message.kind === "tick" ? fx.store.repo(target.repoId) : null,
+    message.kind === "tick"
+      ? fx.store.repo(repoId)
+      : rememberRepo({ id: repoId, name: message.repo, installation: message.installation }, fx),
   ]);
   const state = stateFor(message, known);
   if (state === null) return null;
   // A tick brings no name, and the record's may be one of former days: another repository's by now.
-  const at = meta === null ? state : { installation: meta.installation, repo: meta.name };
-  const { installation, repo } = message.kind === "tick" ? at : message;
-  const current = { ...state, installation, repo };
-  if (known.commands.length > 0) return { ...known, state: current };
+  const { installation, repo } = meta === null ? state : { installation: meta.installation, repo: meta.name };
+  const loaded = { known: { ...known, state: { ...state, installation, repo } }, active: meta?.active ?? true };
+  if (known.commands.length > 0) return loaded;
   const stale = message.kind === "tick" ? message.n !== state.wake?.n : isOld(message, state);
-  return stale ? null : { ...known, state: current };
+  return stale ? null : loaded;
+}
+
+/**
+ * A pull request that this process knows is read while its record is: nobody has to wait for one after the other. Should the record
+ * have changed since, what was read is left aside.
+ */
+function begin(message: TargetMessage, fx: Effects): PreviewReading | null {
+  const { target } = message;
+  if (message.kind !== "look" || target.kind !== "preview") return null;
+  const recent = fx.recent.of(target);
+  if (recent === null) return null;
+  const { known, config } = recent;
+  const { installation, repo } = known.state;
+  if (installation !== message.installation || repo !== message.repo || isOld(message, known.state)) return null;
+  return readPreview(target, { known, hinted: hintOf(message, known.state)?.sha ?? null, config }, fx);
 }
 
 /** A target's first message makes its record; a tick only ever follows one. */
@@ -76,7 +102,8 @@ function isOld(message: Exclude<TargetMessage, TickMessage>, state: TargetState)
   return message.receivedAt < state.gatheredAt && (spokeOf === null || spokeOf === state.seen?.head);
 }
 
-async function step(message: TargetMessage, known: Known, fx: Effects): Promise<void> {
+async function step(message: TargetMessage, from: Loaded & Begun, fx: Effects): Promise<void> {
+  const { known } = from;
   const { state } = known;
   if (state.phase === "removing" && state.tombstone !== null && message.kind === "tick")
     return removePreview(known, fx);
@@ -87,16 +114,25 @@ async function step(message: TargetMessage, known: Known, fx: Effects): Promise<
   }
   const { target } = message;
   return target.kind === "preview"
-    ? stepPreview(message, target, known, fx)
-    : stepEnvironment(message, target, known, fx);
+    ? stepPreview(message, target, from, fx)
+    : stepEnvironment(message, target, from, fx);
 }
 
-async function stepPreview(message: TargetMessage, target: PreviewTarget, known: Known, fx: Effects): Promise<void> {
+interface Begun {
+  readonly reading: PreviewReading | null;
+}
+
+async function stepPreview(
+  message: TargetMessage,
+  target: PreviewTarget,
+  { known, active, reading }: Loaded & Begun,
+  fx: Effects,
+): Promise<void> {
   const { sha: hinted, at: hintedAt } = hintOf(message, known.state) ?? { sha: null, at: 0 };
-  const began = fx.clock.now();
-  const gathered = await gatherPreview(target, { state: known.state, known, hinted, hintedAt }, fx);
+  const gathered = await gatherPreview(target, { known, hinted, hintedAt, active, reading }, fx);
   const decision = decidePreview(gathered.seen);
   const { config } = gathered.seen;
+  if ("config" in config) fx.recent.configured(target, config.config);
   const { held, queue } = gathered.slots;
   const n = target.number;
   const slots = {
@@ -109,7 +145,7 @@ async function stepPreview(message: TargetMessage, target: PreviewTarget, known:
   }[decision.slot];
   const changed = slots !== null && (slots.held.length !== held.length || slots.queue.length !== queue.length);
   await perform(decision, known, fx, {
-    began,
+    began: gathered.began,
     config: "config" in config ? config.config : null,
     env: null,
     workloads: gathered.workloads,
@@ -125,12 +161,12 @@ const hintOf = (message: TargetMessage, { expecting }: TargetState): TargetState
 async function stepEnvironment(
   message: TargetMessage,
   target: EnvironmentTarget,
-  known: Known,
+  { known, active }: Loaded,
   fx: Effects,
 ): Promise<void> {
   const began = fx.clock.now();
   const hinted = hintOf(message, known.state);
-  const seen = await gatherEnvironment(target, { state: known.state, known, hinted }, fx);
+  const seen = await gatherEnvironment(target, { state: known.state, known, hinted, active }, fx);
   const decision = decideEnvironment(seen);
   const candidates = seen.source.kind === "candidates" ? seen.source.candidates : [];
   await perform(decision, known, fx, {

@@ -22,6 +22,8 @@ export class Conflict extends Error {
   override readonly name = "Conflict";
 }
 
+type RecordEffects = Pick<Effects, "clock" | "store" | "queue" | "recent">;
+
 /**
  * One transaction: the record, its wake, and what GitHub should show where that changed. Then the wake-up calls, which a crash
  * may lose: the overdue sweep finds both a due target and a due outbox.
@@ -31,9 +33,22 @@ export async function record(
   known: KnownTarget,
   next: TargetState,
   wakeInMs: Millis | null,
-  fx: Pick<Effects, "clock" | "store" | "queue">,
+  fx: RecordEffects,
   extra: Omit<Save, "known" | "next" | "surfaces"> = {},
 ): Promise<Known> {
+  const { saved, wakeUp } = await claim(known, next, wakeInMs, fx, extra);
+  await wakeUp();
+  return saved;
+}
+
+/** As `record`, with the wake-up calls left to the caller: they need not be over before what was claimed is done. */
+export async function claim(
+  known: KnownTarget,
+  next: TargetState,
+  wakeInMs: Millis | null,
+  fx: RecordEffects,
+  extra: Omit<Save, "known" | "next" | "surfaces"> = {},
+): Promise<{ readonly saved: Known; readonly wakeUp: () => Promise<void> }> {
   const now = fx.clock.now();
   const wakes = wakeInMs === null ? next.wakes : next.wakes + 1;
   const wanted = surfaces(next);
@@ -44,11 +59,20 @@ export async function record(
   const wake = wakeInMs === null ? null : { n: wakes, dueAt: now + wakeInMs };
   const state: TargetState = { ...next, ...outstanding(next), wake, wakes, told };
 
-  const saved = await fx.store.save({ ...extra, known, next: state, surfaces: news });
-  if (saved.kind === "conflict") throw new Conflict();
-  if (wake !== null && wakeInMs !== null && wakeInMs <= LONGEST_TICK_MS)
-    await fx.queue.tick(state.target, wake.n, wakeInMs);
-  for (const delay of new Set(news.map(({ notBefore }) => notBefore - now)))
-    await fx.queue.report(state.installation, delay);
-  return { ...saved.known, state };
+  const written = await fx.store.save({ ...extra, known, next: state, surfaces: news });
+  if (written.kind === "conflict") throw new Conflict();
+  const saved = { ...written.known, state };
+  fx.recent.knew(saved);
+  return {
+    saved,
+    async wakeUp() {
+      const delays = new Set(news.map(({ notBefore }) => notBefore - now));
+      await Promise.all([
+        ...(wake !== null && wakeInMs !== null && wakeInMs <= LONGEST_TICK_MS
+          ? [fx.queue.tick(state.target, wake.n, wakeInMs)]
+          : []),
+        ...[...delays].map((delay) => fx.queue.report(state.installation, delay)),
+      ]);
+    },
+  };
 }

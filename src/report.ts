@@ -63,11 +63,27 @@ export async function report(installation: number, fx: ReportEffects): Promise<v
 }
 
 interface Run extends ReportEffects {
-  /**
-   * Asked right before every write on GitHub.
-   * @throws Overtaken
-   */
+  /** @throws Overtaken when this reporter was held up for too long to write anything more */
   inTime(): void;
+}
+
+interface Writing extends Run {
+  /**
+   * Asked right before every write on GitHub, and charges it: a write that is lost, or a process that ends with it, is counted.
+   * @throws Spent, Overtaken
+   */
+  charge(): Promise<void>;
+}
+
+/** GitHub's limits allow no further write for a while. */
+class Spent extends Error {
+  override readonly name = "Spent";
+  readonly waitMs: number;
+
+  constructor(waitMs: number) {
+    super(`the budget of writes is spent for ${waitMs} ms`);
+    this.waitMs = waitMs;
+  }
 }
 
 /** null: go on; a number: nothing may be written for so long. */
@@ -78,26 +94,34 @@ async function writeOne(
 ): Promise<number | null> {
   const { installation, surface } = want;
   const now = fx.clock.now();
-  const budget = refreshed(await fx.outbox.budget(installation), now);
-  // A Deployment is made and given its status: two requests.
+  let budget = refreshed(await fx.outbox.budget(installation), now);
+  // A Deployment is made and given its status, two requests: better neither of them now than only the first.
   const requests = surface.kind === "deployment" ? 2 : 1;
-  const spent = spend(budget, now, requests);
-  if (spent === null) return Math.max(1_000, waitMs(budget, now, requests));
+  if (spend(budget, now, requests) === null) return Math.max(1_000, waitMs(budget, now, requests));
+  const writing: Writing = {
+    ...fx,
+    async charge() {
+      const at = fx.clock.now();
+      const spent = spend(refreshed(budget, at), at);
+      if (spent === null) throw new Spent(waitMs(budget, at));
+      budget = spent;
+      await fx.outbox.putBudget(installation, spent);
+      fx.inTime();
+    },
+  };
   try {
     const repo = await nameOf(want);
     if (repo === null) {
       await fx.outbox.later(want, now + SHUT_OUT_MS);
       return null;
     }
-    const wrote = await write({ ...want, repo }, github, fx);
-    if (wrote) await fx.outbox.putBudget(installation, spent);
+    await write({ ...want, repo }, github, writing);
     await fx.outbox.done(want);
     return null;
   } catch (error) {
     if (error instanceof Overtaken) return STEP_ASIDE_MS;
+    if (error instanceof Spent) return Math.max(1_000, error.waitMs);
     if (!(error instanceof OutsideError)) throw error;
-    // GitHub counts what arrives, also where nothing comes of it.
-    await fx.outbox.putBudget(installation, spent);
     const { code, detail, retryAfterMs, whole } = error.problem;
     fx.log.warn("report failed", { repo: want.repo, surface: surface.key, code, detail, attempts: want.attempts });
     // Nothing of this installation can be shown, which is no surface's own fault: all of it stays wanted until the App is let in again.
@@ -119,8 +143,7 @@ async function writeOne(
   }
 }
 
-/** True where something was written on GitHub. */
-async function write(want: Want, github: GitHub, fx: Run): Promise<boolean> {
+async function write(want: Want, github: GitHub, fx: Writing): Promise<void> {
   const { surface, repo } = want;
   switch (surface.kind) {
     case "status":
@@ -148,31 +171,30 @@ async function onceChanged(
   want: Want,
   key: string,
   body: unknown,
-  fx: Run,
+  fx: Writing,
   call: () => Promise<void>,
-): Promise<boolean> {
+): Promise<void> {
   const shown = hash(stable(body));
   const { have, save } = await fx.outbox.place(want.installation, key);
-  if (have?.shown === shown) return false;
-  fx.inTime();
+  if (have?.shown === shown) return;
+  await fx.charge();
   await call();
   await save({ id: null, shown, creating: false, recreated: 0 });
-  return true;
 }
 
 async function writeDeployment(
   want: Want,
   { key, body, status }: Extract<Surface, { kind: "deployment" }>,
   github: GitHub,
-  fx: Run,
-): Promise<boolean> {
+  fx: Writing,
+): Promise<void> {
   const place = await fx.outbox.place(want.installation, key);
   const { have } = place;
   const sha = have?.sha ?? body.sha;
   const find = () => github.findDeployment(want.repo, sha, body.environment, body.key);
   // Never shown and already over: nobody needs to see it.
   const isShown = have !== null && (have.id !== null || (have.creating && (await find()) !== null));
-  if (status.state === "inactive" && !isShown) return false;
+  if (status.state === "inactive" && !isShown) return;
   return writeKept(place, status, fx, {
     find,
     attempt: { sha },
@@ -180,6 +202,7 @@ async function writeDeployment(
       const made = await github.createDeployment(want.repo, { ...body, sha });
       // The id first: the status may be tried again, a second Deployment may not.
       await place.save({ id: made.id, shown: "", creating: false, recreated: 0 });
+      await fx.charge();
       await github.createDeploymentStatus(want.repo, made.id, status);
       return made;
     },
@@ -195,8 +218,8 @@ async function writeComment(
   want: Want,
   { number }: Extract<Surface, { kind: "comment" }>,
   github: GitHub,
-  fx: Run,
-): Promise<boolean> {
+  fx: Writing,
+): Promise<void> {
   const repoId = Number(want.surface.key.split("/")[1]);
   const body = composeComment(await fx.outbox.parts(want.installation, repoId as never, number));
   return writeKept(await fx.outbox.place(want.installation, `comment/${repoId}/${number}`), body, fx, {
@@ -218,24 +241,22 @@ interface Kept {
 }
 
 /** Something made once and changed by id ever after. Deleted by someone: made anew once, and not a second time. */
-async function writeKept({ have, save: put }: Place, body: unknown, fx: Run, kept: Kept): Promise<boolean> {
+async function writeKept({ have, save: put }: Place, body: unknown, fx: Writing, kept: Kept): Promise<void> {
   const shown = hash(stable(body));
-  if (have?.shown === shown) return false;
+  if (have?.shown === shown) return;
   const save = (change: Partial<Have>) =>
     put({ id: have?.id ?? null, shown: "", creating: false, recreated: have?.recreated ?? 0, ...change });
 
   const isSearched = have?.creating === true || kept.search === "always";
   const id = have?.id ?? (isSearched ? ((await kept.find())?.id ?? null) : null);
-  fx.inTime();
-  if (id !== null && (await kept.update(id)) === "updated") {
-    await save({ id, shown });
-    return true;
+  if (id !== null) {
+    await fx.charge();
+    if ((await kept.update(id)) === "updated") return save({ id, shown });
   }
   const recreated = (have?.recreated ?? 0) + (id === null ? 0 : 1);
-  if (recreated > 1) return false;
+  if (recreated > 1) return;
   await save({ id: null, creating: true, recreated, ...kept.attempt });
-  fx.inTime();
+  await fx.charge();
   const made = await kept.create();
   await save({ id: made.id, shown, recreated });
-  return true;
 }

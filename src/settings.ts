@@ -17,13 +17,23 @@ import {
   together,
 } from "./settings-read.ts";
 
-export interface ClusterSettings {
-  readonly name: string;
-  /** Path of its kubeconfig. */
-  readonly kubeconfig: string;
-  /** null: the kubeconfig's current context. */
-  readonly context: string | null;
-}
+export type ClusterSettings =
+  | {
+      readonly name: string;
+      readonly kind: "kubeconfig";
+      /** Path of the file. */
+      readonly kubeconfig: string;
+      /** null: the kubeconfig's current context. */
+      readonly context: string | null;
+    }
+  | {
+      readonly name: string;
+      readonly kind: "eks";
+      /** Its name in EKS, which need not be its name here. */
+      readonly cluster: string;
+      /** null: the functions' own. */
+      readonly region: string | null;
+    };
 
 export type RegistrySettings =
   | {
@@ -33,11 +43,16 @@ export type RegistrySettings =
     }
   | { readonly kind: "ecr" };
 
-/** A file of this machine; the one kind of store and of queue in this version. */
-export interface SqliteSettings {
+/** One file of this machine. */
+interface SqliteSettings {
   readonly kind: "sqlite";
   readonly path: string;
 }
+
+export type StoreSettings = SqliteSettings | { readonly kind: "dynamodb"; readonly table: string };
+
+/** `prefix`: the URL that the three queues' own URLs begin with, `<prefix>-deployer.fifo` and so on. */
+export type QueueSettings = SqliteSettings | { readonly kind: "sqs"; readonly prefix: string };
 
 const MIN_WEBHOOK_SECRET = 16;
 
@@ -75,21 +90,34 @@ const webhookSecrets: Reader<readonly Secret[]> = (env) => {
   return secrets.map((secret) => new Secret(secret));
 };
 
-const store: Reader<SqliteSettings> = (env) => sqlite(env, "PROA_STORE", "dynamodb");
-const queue: Reader<SqliteSettings> = (env) => sqlite(env, "PROA_QUEUE", "sqs");
+const store: Reader<StoreSettings> = (env) => {
+  const remedy = "write dynamodb:<table> or sqlite:<path of a file>";
+  const value = required(env, "PROA_STORE", remedy);
+  const { kind, rest } = scheme(value);
+  if (kind === "sqlite" && rest !== "") return { kind, path: rest };
+  // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+  if (kind === "dynamodb" && /^[A-Za-z0-9_.-]{3,255}$/.test(rest)) return { kind, table: rest };
+  return refuse("PROA_STORE", `is "${value}"`, remedy);
+};
 
-function sqlite(env: Environment, variable: string, later: string): SqliteSettings {
-  const remedy = "write sqlite:<path of a file>";
-  const value = required(env, variable, remedy);
-  const [, kind, path] = /^([a-z]+):(.+)$/s.exec(value) ?? [];
-  if (kind === "sqlite" && path !== undefined) return { kind, path };
-  return refuse(variable, kind === later ? `names ${later}, which is not in this version` : `is "${value}"`, remedy);
+const queue: Reader<QueueSettings> = (env) => {
+  const remedy = "write sqs:<what the queues' URLs begin with> or sqlite:<path of a file>";
+  const value = required(env, "PROA_QUEUE", remedy);
+  const { kind, rest } = scheme(value);
+  if (kind === "sqlite" && rest !== "") return { kind, path: rest };
+  if (kind === "sqs" && isPlainUrl(rest)) return { kind, prefix: rest };
+  return refuse("PROA_QUEUE", `is "${value}"`, remedy);
+};
+
+function scheme(value: string): { kind: string; rest: string } {
+  const [, kind = "", rest = ""] = /^([a-z]+):(.*)$/s.exec(value) ?? [];
+  return { kind, rest };
 }
 
 /** A plain KUBECONFIG is not looked at: nobody deploys to a cluster because a shell happened to point there. */
 const clusters: Reader<readonly ClusterSettings[]> = (env) => {
   const remedy =
-    'write name=path[#context], comma separated, or {"name": {"kubeconfig": path, "context": name}}; PROA_KUBECONFIG alone for one cluster';
+    'write name=eks:<cluster>[@region] or name=path[#context], comma separated, or {"name": {"eks": cluster, "region": name}}; PROA_KUBECONFIG alone for one cluster';
   const fallback = optional(env, "PROA_KUBECONFIG");
   const value = optional(env, "PROA_CLUSTERS");
   const found =
@@ -99,7 +127,7 @@ const clusters: Reader<readonly ClusterSettings[]> = (env) => {
         ? clustersFromJson(value, remedy)
         : items(value).map((item) => clusterFromText(item, remedy));
   if (fallback !== null && !found.some(({ name }) => name === "default")) {
-    found.push({ name: "default", kubeconfig: fallback, context: null });
+    found.push({ name: "default", kind: "kubeconfig", kubeconfig: fallback, context: null });
   }
   const names = found.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
@@ -113,18 +141,37 @@ const clusters: Reader<readonly ClusterSettings[]> = (env) => {
 
 function clustersFromJson(value: string, remedy: string): ClusterSettings[] {
   return Object.entries(json("PROA_CLUSTERS", value, remedy)).map(([name, entry]) => {
-    const { kubeconfig, context = null, ...rest } = fieldsOf("PROA_CLUSTERS", name, entry, remedy);
+    const fields = fieldsOf("PROA_CLUSTERS", name, entry, remedy);
+    const wrong = (): never => refuse("PROA_CLUSTERS", `describes "${name}" wrongly`, remedy);
+    if ("eks" in fields) {
+      const { eks, region = null, ...rest } = fields;
+      const fine = typeof eks === "string" && (region === null || typeof region === "string");
+      if (!fine || Object.keys(rest).length > 0) return wrong();
+      return eksCluster(name, eks, region) ?? wrong();
+    }
+    const { kubeconfig, context = null, ...rest } = fields;
     const fine =
       typeof kubeconfig === "string" && kubeconfig !== "" && (context === null || typeof context === "string");
-    if (!fine || Object.keys(rest).length > 0) return refuse("PROA_CLUSTERS", `describes "${name}" wrongly`, remedy);
-    return { name: clusterName(name), kubeconfig, context };
+    if (!fine || Object.keys(rest).length > 0) return wrong();
+    return { name: clusterName(name), kind: "kubeconfig", kubeconfig, context };
   });
 }
 
 function clusterFromText(item: string, remedy: string): ClusterSettings {
-  const [, name, kubeconfig, context = null] = /^([^=]+)=([^#]+)(?:#(.+))?$/.exec(item) ?? [];
-  if (name === undefined || kubeconfig === undefined) return refuse("PROA_CLUSTERS", `has "${item}"`, remedy);
-  return { name: clusterName(name), kubeconfig, context };
+  const [, name, place = ""] = /^([^=]+)=(.+)$/.exec(item) ?? [];
+  const wrong = (): never => refuse("PROA_CLUSTERS", `has "${item}"`, remedy);
+  if (name === undefined) return wrong();
+  const [, eks, region = null] = /^eks:([^@]*)(?:@(.*))?$/.exec(place) ?? [];
+  if (eks !== undefined) return eksCluster(name, eks, region) ?? wrong();
+  const [, kubeconfig, context = null] = /^([^#]+)(?:#(.+))?$/.exec(place) ?? [];
+  return kubeconfig === undefined ? wrong() : { name: clusterName(name), kind: "kubeconfig", kubeconfig, context };
+}
+
+/** null: EKS has no cluster of such a name, or AWS no such region. https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html */
+function eksCluster(name: string, cluster: string, region: string | null): ClusterSettings | null {
+  const fine =
+    /^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(cluster) && (region === null || /^[a-z]{2}(?:-[a-z]+)+-\d$/.test(region));
+  return fine ? { name: clusterName(name), kind: "eks", cluster, region } : null;
 }
 
 const clusterName = (name: string): string =>

@@ -42,7 +42,7 @@ test("the least that works, with its defaults", () => {
   expect(settings).toMatchObject({
     github: { apiUrl: "https://api.github.com", appId: 77, appSlug: "proa-test" },
     store: { kind: "sqlite", path: "/var/lib/proa/store.db" },
-    clusters: [{ name: "default", kubeconfig: "/etc/proa/kubeconfig", context: null }],
+    clusters: [{ name: "default", kind: "kubeconfig", kubeconfig: "/etc/proa/kubeconfig", context: null }],
     registries: {},
     installation: {
       appId: 77,
@@ -65,13 +65,14 @@ test("all mistakes come at once, each with its remedy", () => {
     "PROA_DOMAIN is not set",
   ]);
   expect(() => readSettings({ ...good, PROA_STORE: "" })).toThrow(
-    "PROA_STORE is not set: write sqlite:<path of a file>",
+    "PROA_STORE is not set: write dynamodb:<table> or sqlite:<path of a file>",
   );
 });
 
 test.each([
-  ["PROA_STORE", "dynamodb:proa", "names dynamodb, which is not in this version"],
-  ["PROA_QUEUE", "sqs:https://sqs.example/q", "names sqs, which is not in this version"],
+  ["PROA_STORE", "dynamodb:", 'is "dynamodb:"'],
+  ["PROA_STORE", "dynamodb:a table", 'is "dynamodb:a table"'],
+  ["PROA_QUEUE", "sqs:proa", 'is "sqs:proa"'],
   ["PROA_QUEUE", "sqlite:", 'is "sqlite:"'],
   ["PROA_GITHUB_API_URL", "api.github.com", 'is "api.github.com"'],
   ["PROA_GITHUB_APP_SLUG", "Proa Test", 'is "Proa Test"'],
@@ -81,6 +82,10 @@ test.each([
   ["PROA_CLUSTERS", "default", 'has "default"'],
   ["PROA_CLUSTERS", "eu=/a,eu=/b", 'names "eu" twice'],
   ["PROA_CLUSTERS", "EU=/a", 'names a cluster "EU"'],
+  ["PROA_CLUSTERS", "eu=eks:", 'has "eu=eks:"'],
+  ["PROA_CLUSTERS", "eu=eks:blue@Frankfurt", 'has "eu=eks:blue@Frankfurt"'],
+  ["PROA_CLUSTERS", "eu=eks:../blue", 'has "eu=eks:../blue"'],
+  ["PROA_CLUSTERS", '{"eu": {"eks": "blue", "kubeconfig": "/a"}}', 'describes "eu" wrongly'],
   ["PROA_CLUSTERS", '{"eu": {"path": "/a"}}', 'describes "eu" wrongly'],
   ["PROA_REGISTRIES", "registry.example", "is not JSON"],
   ["PROA_REGISTRIES", '["registry.example"]', "is not a JSON object"],
@@ -136,31 +141,31 @@ describe("secrets", () => {
   });
 });
 
+const inFile = (name: string, kubeconfig: string, context: string | null = null) => ({
+  name,
+  kind: "kubeconfig",
+  kubeconfig,
+  context,
+});
+const inEks = (name: string, cluster: string, region: string | null = null) => ({ name, kind: "eks", cluster, region });
+
 test.each([
-  [
-    "default=/a#blue, eu=/b",
-    [
-      ["default", "/a", "blue"],
-      ["eu", "/b", null],
-    ],
-  ],
+  ["default=/a#blue, eu=/b", [inFile("default", "/a", "blue"), inFile("eu", "/b")]],
   [
     '{"eu": {"kubeconfig": "/b"}, "default": {"kubeconfig": "/a", "context": "blue"}}',
-    [
-      ["default", "/a", "blue"],
-      ["eu", "/b", null],
-    ],
+    [inFile("default", "/a", "blue"), inFile("eu", "/b")],
+  ],
+  ["eu=/b", [inFile("default", "/etc/proa/kubeconfig"), inFile("eu", "/b")]],
+  [
+    "default=eks:blue-g7,us=eks:Shop_prod@us-east-1",
+    [inEks("default", "blue-g7"), inEks("us", "Shop_prod", "us-east-1")],
   ],
   [
-    "eu=/b",
-    [
-      ["default", "/etc/proa/kubeconfig", null],
-      ["eu", "/b", null],
-    ],
+    '{"default": {"eks": "blue-g7"}, "gov": {"eks": "g", "region": "us-gov-west-1"}}',
+    [inEks("default", "blue-g7"), inEks("gov", "g", "us-gov-west-1")],
   ],
 ])("clusters %s", (value, expected) => {
-  const { clusters } = deployerSettings({ ...good, PROA_CLUSTERS: value });
-  expect(clusters.map(({ name, kubeconfig, context }) => [name, kubeconfig, context])).toEqual(expected);
+  expect(deployerSettings({ ...good, PROA_CLUSTERS: value }).clusters).toEqual(expected);
 });
 
 test("a plain KUBECONFIG is nobody's cluster", () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import type { Kubernetes } from "../../src/adapters/kubernetes.ts";
 import { type Applied, applyRelease } from "../../src/apply.ts";
@@ -30,7 +31,7 @@ afterAll(() => world.close());
 const connect = (): Kubernetes =>
   createKubernetes({
     cluster: "default",
-    kubeConfig: world.cluster.kubeconfig("admin"),
+    access: kubeconfigAccess(world.cluster.kubeconfig("admin")),
     fieldManager: "proa",
     timeoutMs: 10_000,
   });

@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateAppKey } from "../../local/github/server.ts";
+import { createSqliteQueue } from "../../src/adapters/queue-sqlite.ts";
+import { createSqliteTable } from "../../src/adapters/table-sqlite.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { composeDeployer } from "../../src/compose.ts";
 import type { Templates } from "../../src/core/manifests.ts";
@@ -41,7 +43,11 @@ export function deployerOn({ dir, kubeconfig, clock = systemClock, log, ...optio
     PROA_LOGS_IN_PUBLIC: "true",
   });
   const host = { clock, log: createLog({ write: log ?? (() => undefined), clock }) };
-  return composeDeployer(settings, host, options.templates);
+  const backing = {
+    table: createSqliteTable(join(dir, "store.sqlite")),
+    queue: createSqliteQueue(join(dir, "queue.sqlite"), () => clock.now()),
+  };
+  return composeDeployer(settings, host, backing, options.templates);
 }
 
 const appKey = generateAppKey();

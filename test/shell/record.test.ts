@@ -4,6 +4,7 @@ import { createSqliteQueue } from "../../src/adapters/queue-sqlite.ts";
 import { createStore } from "../../src/adapters/store.ts";
 import { createSqliteTable } from "../../src/adapters/table-sqlite.ts";
 import { Conflict, record } from "../../src/record.ts";
+import { createRecent } from "../../src/recent.ts";
 import type { TargetState } from "../../src/core/state.ts";
 import { liveRecord, NOW, preview, record as fresh, repo, rollout, sha, staging } from "../core/decision-fixture.ts";
 
@@ -14,7 +15,7 @@ function memory() {
   const queue = createSqliteQueue(":memory:", () => now);
   const store = createStore(table);
   const due = async (at = now) => (await createOutbox(table).due(3, at, 100)).map(({ surface }) => surface.key);
-  return { store, queue, due, clock: { now: () => now }, pass: (ms: number) => (now += ms) };
+  return { store, queue, due, recent: createRecent(), clock: { now: () => now }, pass: (ms: number) => (now += ms) };
 }
 
 const waiting = fresh(preview, {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import type { Kubernetes } from "../../src/adapters/kubernetes.ts";
 import type { KubeObject } from "../../src/core/manifests.ts";
@@ -240,7 +241,7 @@ describe.runIf(process.platform === "linux" && process.arch === "x64")("the simu
       if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${err}`);
     };
     return {
-      api: createKubernetes({ cluster: "default", kubeConfig, fieldManager: MANAGED_BY, timeoutMs: 10_000 }),
+      api: createKubernetes({ cluster: "default", access: kubeconfigAccess(kubeConfig), fieldManager: MANAGED_BY, timeoutMs: 10_000 }),
       hand: {
         setImage: (image) => shop("set", "image", "deployment/web", `web=${image}`),
         scale: (replicas) => shop("scale", "deployment/web", `--replicas=${replicas}`),

@@ -8,6 +8,7 @@ import type { RepoName, Sha } from "../../src/core/names.ts";
 import { newTarget } from "../../src/core/state.ts";
 import { createLog } from "../../src/log.ts";
 import { record } from "../../src/record.ts";
+import { createRecent } from "../../src/recent.ts";
 import { report } from "../../src/report.ts";
 import { createGitHubModel, type GitHubModel } from "./github.ts";
 import { createKernel } from "./kernel.ts";
@@ -34,6 +35,7 @@ async function waitingPreview() {
     store: createStore(table),
     outbox: createOutbox(table),
     queue: createSqliteQueue(":memory:", clock.now),
+    recent: createRecent(),
     github: asynchronous(model.app, () => calls++),
   };
   const target = { kind: "preview", repoId: repo.id, number } as const;
@@ -142,6 +144,22 @@ describe("the reporter", () => {
     await shop.pass(5 * 60_000);
     await shop.report();
     expect([shop.statuses(), shop.comments()]).toEqual([["pending"], 1]);
+  });
+
+  test("counts a write whose process ends with it", async () => {
+    const shop = await waitingPreview();
+    const killed = (github: GitHub): GitHub => ({
+      ...github,
+      createStatus: async (...args) => {
+        await github.createStatus(...args);
+        throw new Error("the process was killed");
+      },
+    });
+    const github: GitHubApp = { ...shop.github, installation: (id) => killed(shop.github.installation(id)) };
+    await expect(report(shop.installation, { ...shop, github })).rejects.toThrow("killed");
+    expect(shop.model.truth.writes()).toHaveLength(1);
+    const { minute = [] } = (await shop.outbox.budget(shop.installation)) ?? {};
+    expect(minute.map(({ writes }) => writes)).toEqual([1]);
   });
 
   test("counts what GitHub refused against GitHub's limits too", async () => {

@@ -13,6 +13,7 @@ import type { InstallationSettings } from "../../src/effects.ts";
 import { handle } from "../../src/handle.ts";
 import type { Log } from "../../src/log.ts";
 import { receive } from "../../src/receive.ts";
+import { createRecent } from "../../src/recent.ts";
 import { report } from "../../src/report.ts";
 import { Secret } from "../../src/secret.ts";
 import { sweepGitHub, sweepOverdue } from "../../src/sweep.ts";
@@ -223,6 +224,7 @@ function handlersOf({ kernel, calls, table, ticks, github, cluster, registry }: 
     clusters: new Map([["default", calls.over<Kubernetes>(cluster.kubernetes, "cluster", worker)]]),
     templates: TEMPLATES,
     installation: INSTALLATION,
+    recent: createRecent(),
   });
 
   const perQueue: Record<QueueName, (worker: Worker) => Handler> = {
