@@ -22,6 +22,7 @@ export interface JourneyOptions {
   readonly ci?: "real" | "instant" | "manual";
   readonly deliver?: NonNullable<WorldOptions["deliver"]>;
   readonly interfere?: NonNullable<WorldOptions["interfere"]>;
+  readonly invoke?: NonNullable<WorldOptions["invoke"]>;
   /** More people than the maintainer; see `Repository.as`. */
   readonly people?: LocalGitHubOptions["users"];
   /** Secrets of the test's own, which may stand nowhere at the end, as the world's own may not. */
@@ -118,7 +119,7 @@ async function start(t: TestContext, options: JourneyOptions, given: Given | nul
   const dir = mkdtempSync(join(tmpdir(), "proa-journey-"));
   const log: string[] = [];
   const exchanges: Exchange[] = [];
-  const { ci: mode = "instant", tolerate = [], planted = [], deliver, interfere, people = [] } = options;
+  const { ci: mode = "instant", tolerate = [], planted = [], deliver, interfere, invoke, people = [] } = options;
   let testCi: TestCi | null = null;
   let version = 0;
 
@@ -133,6 +134,7 @@ async function start(t: TestContext, options: JourneyOptions, given: Given | nul
       people,
       ...(deliver ? { deliver } : {}),
       ...(interfere ? { interfere } : {}),
+      ...(invoke ? { invoke } : {}),
       ...(mode === "real" ? {} : { ci: (ciOptions) => (testCi = createTestCi(ciOptions, { mode, ...images })) }),
     });
   let world = await create(0);
@@ -178,7 +180,9 @@ async function start(t: TestContext, options: JourneyOptions, given: Given | nul
 
   t.onTestFinished(async () => {
     const failed = t.task.result?.state === "fail";
-    const problems = failed ? [] : problemsOf({ dir: join(dir, "world"), world, exchanges, log, tolerate, planted });
+    const problems = failed
+      ? []
+      : await problemsOf({ dir: join(dir, "world"), world, exchanges, log, tolerate, planted });
     if (given !== null && (given.cluster.dir ?? null) === null) await deleteNamespaces(world);
     await world.close();
     rmSync(dir, { recursive: true, force: true });
@@ -206,7 +210,7 @@ async function start(t: TestContext, options: JourneyOptions, given: Given | nul
     until,
     async quiet(withinMs = 30_000) {
       const isQuiet = async (): Promise<boolean> => {
-        const due = (world.lambda.nextDueAt() ?? Infinity) - world.clock.nowMs();
+        const due = ((await world.lambda.nextDueAt()) ?? Infinity) - world.clock.nowMs();
         return due > withinMs && isIdle(world);
       };
       // No further in one step than what it waits for: quiet is not a reason to skip minutes in which something may come up.
@@ -239,9 +243,9 @@ async function deleteNamespaces({ cluster, store }: World): Promise<void> {
 /** What somebody needs to know about a wait that did not end. */
 async function describe(world: World, log: readonly string[]): Promise<string> {
   const { store, lambda, cluster, clock } = world;
-  const due = lambda.nextDueAt();
+  const due = await lambda.nextDueAt();
   const lines = [
-    `functions ${lambda.busy() ? "run" : "rest"}, cluster ${(await cluster.busy()) ? "busy" : "rests"}, next due in ${due === null ? "-" : due - clock.nowMs()} ms`,
+    `functions ${(await lambda.busy()) ? "run" : "rest"}, cluster ${(await cluster.busy()) ? "busy" : "rests"}, next due in ${due === null ? "-" : due - clock.nowMs()} ms`,
   ];
   for (const { id } of await store.repos()) {
     const repoId = parseRepoId(id);
