@@ -4,14 +4,16 @@ import { parseMessage } from "../src/core/message-parse.ts";
 import { handle } from "../src/handle.ts";
 import { queueHandler } from "../src/handlers.ts";
 import { lambdaHost } from "../src/host.ts";
-import { once } from "../src/lambda.ts";
 import { deployerSettings } from "../src/settings.ts";
+import { withSettings } from "../src/settings-secret.ts";
 import { loadTemplates } from "../src/templates.ts";
+
+const host = lambdaHost();
 
 /** The FIFO queue's consumer: one message, one step of one target. `templates/` is shipped beside the bundle. */
 export const handler = queueHandler(
-  once(async () => {
-    const [settings, host] = [deployerSettings(process.env), lambdaHost()];
+  withSettings(process.env, host, async (env) => {
+    const settings = deployerSettings(env);
     const templates = loadTemplates(new URL("./templates/", import.meta.url));
     return composeDeployer(settings, host, await openBacking(settings, host), templates);
   }),

@@ -24,10 +24,10 @@ async function openTable(store: Settings["store"]): Promise<Table> {
   }
 }
 
-export async function openQueue(queue: Settings["queue"], { clock }: Host): Promise<Queue> {
+async function openQueue(queue: Settings["queue"], { clock }: Host): Promise<Queue> {
   switch (queue.kind) {
     case "sqs":
-      return (await import("./adapters/queue-sqs.ts")).createSqsQueue({ prefix: queue.prefix });
+      return (await import("./adapters/queue-sqs.ts")).createSqsQueue({ prefix: queue.prefix, env: process.env, clock });
     case "sqlite":
       return (await import("./adapters/queue-sqlite.ts")).createSqliteQueue(queue.path, () => clock.now());
   }

@@ -18,7 +18,9 @@ import type { Command, InstallationMessage, Message } from "./message.ts";
 import { isEnvironmentName, parseRepoId, type Target } from "./names.ts";
 
 /**
- * A message off our own queue. Only this version's format is acted on; anything else throws, and the queue keeps it for a person.
+ * A message off our own queue. While Proa is upgraded or rolled back, messages of a later format lie in it: a hint that still names
+ * what this format's does is followed, since a hint decides nothing. What decides something (a command, a change of the installation)
+ * is never guessed at: that throws, as anything unreadable does, and the queue keeps it until the later version is back or a person looks.
  * Who can write to the queue can order what a webhook could, and with this no more.
  * @throws Error naming what is wrong with it
  */
@@ -26,15 +28,20 @@ export function parseMessage(body: unknown): Message {
   if (typeof body !== "object" || body === null) throw new Error("the message is not an object");
   const [v, kind] = [field(body, "v"), field(body, "kind")];
   if (!isKind(kind)) throw new Error(`the message is of no known kind: ${shown(kind)}`);
-  if (v !== 1) throw new Error(`the ${kind} message is of format ${shown(v)}, this is format 1`);
+  if (v !== FORMAT && !(isLater(v) && HINTS.has(kind)))
+    throw new Error(`the ${kind} message is of format ${shown(v)}, this is format ${FORMAT}`);
   try {
     FIELDS[kind](body);
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
     throw new Error(`the ${kind} message cannot be read: ${error.message}`, { cause: error });
   }
-  return body as Message;
+  return (v === FORMAT ? body : { ...body, v: FORMAT }) as Message;
 }
+
+const FORMAT = 1;
+const HINTS: ReadonlySet<Message["kind"]> = new Set(["look", "commit", "branch", "image", "tick"]);
+const isLater = (v: unknown): boolean => typeof v === "number" && Number.isInteger(v) && v > FORMAT;
 
 /** Of the reporter's queue: the installation whose outbox is due. */
 export function parseReport(body: unknown): number {

@@ -2,7 +2,7 @@ import type { Millis, RepoId, RepoName, Sha, Target } from "./names.ts";
 
 /**
  * What travels on the deployer's FIFO queue. Except for commands a message decides nothing: it names something to look at
- * again. `v` is the format: a message of another version is looked at as a plain hint, never guessed at.
+ * again. `v` is the format; what a version does with a later one is in `message-parse.ts`.
  */
 export type Message =
   | LookMessage

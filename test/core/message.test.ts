@@ -53,13 +53,24 @@ test.each([
   expect(parseMessage(message)).toBe(message);
 });
 
+test.each([look, tick, { ...from, kind: "commit", repoId, sha: sha("a") }, branch, image])(
+  "while Proa is rolled back, a $kind message of a later version is followed as the hint it is",
+  (message) => {
+    expect(parseMessage({ ...message, v: 2, more: "than this version knows" })).toMatchObject(message);
+  },
+);
+
 test.each([
   ["no object", "look", "the message is not an object"],
   ["nothing", null, "the message is not an object"],
   ["an unknown kind", { ...look, kind: "peek" }, "the message is of no known kind: peek"],
   ["a kind that every object has", { ...look, kind: "constructor" }, "the message is of no known kind: constructor"],
   ["a kind that cannot be printed", { ...look, kind: { toString: 1, valueOf: 1 } }, 'no known kind: {"toString":1'],
-  ["another version", { ...look, v: 2 }, "the look message is of format 2, this is format 1"],
+  ["an order of a later version", { ...command, v: 2 }, "the command message is of format 2, this is format 1"],
+  ["a change of a later version", { ...installation, v: 2 }, "the installation message is of format 2"],
+  ["a hint of a later version that says less", { ...look, v: 2, repo: undefined }, "repo is missing"],
+  ["an earlier version", { ...look, v: 0 }, "the look message is of format 0, this is format 1"],
+  ["no version", { ...look, v: "2" }, "the look message is of format 2, this is format 1"],
   ["no target", { ...look, target: undefined }, "the look message cannot be read: target is missing"],
   ["a tick for no target", { ...tick, target: null }, "the tick message cannot be read: target is not a target"],
   ["a target that is none", { ...tick, target: { ...staging, environment: "a/b" } }, "target is not a target"],
