@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
-import { redact } from "./core/diagnosis-redact.ts";
 import { OutsideError } from "./core/problem.ts";
+import { text } from "./log-text.ts";
 
 /** Flat values are best: each is a column to search by. `msg` stays the same for the same event; what varies is a field. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -21,7 +21,6 @@ export interface LogOptions {
   readonly fields?: Fields;
 }
 
-const MAX_TEXT = 2000;
 const MAX_DEPTH = 5;
 const MAX_ITEMS = 50;
 const MAX_CAUSES = 5;
@@ -99,9 +98,4 @@ function describeError(error: Error): Record<string, unknown> {
   const code = "code" in error && ["string", "number"].includes(typeof error.code) ? { code: error.code } : {};
   const stack = error.stack === undefined ? {} : { stack: text(error.stack) };
   return { ...about, ...code, ...stack };
-}
-
-function text(value: string): string {
-  const safe = redact(value);
-  return safe.length <= MAX_TEXT ? safe : `${safe.slice(0, MAX_TEXT)}… (${safe.length} characters)`.toWellFormed();
 }
