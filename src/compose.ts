@@ -1,4 +1,7 @@
 import { readFileSync } from "node:fs";
+import type { ClusterAccess } from "./adapters/cluster-access.ts";
+import { eksAccess } from "./adapters/eks-access.ts";
+import { kubeconfigAccess } from "./adapters/kubeconfig-access.ts";
 import { createKubernetes } from "./adapters/kubernetes-client.ts";
 import { createRegistries } from "./adapters/registry.ts";
 import { createStore } from "./adapters/store.ts";
@@ -37,27 +40,29 @@ export function composeSweeper(
     store: createStore(table),
     queue,
     github: composeGitHub(settings, host),
-    clusters: new Map(settings.clusters.map((cluster) => [cluster.name, composeCluster(cluster)])),
+    clusters: new Map(
+      settings.clusters.map((cluster) => {
+        const access = accessTo(cluster, host);
+        return [
+          cluster.name,
+          createKubernetes({ cluster: cluster.name, access, fieldManager: "proa", timeoutMs: 10_000 }),
+        ];
+      }),
+    ),
   };
 }
 
-function composeCluster(
-  cluster: Settings["clusters"][number],
-): Effects["clusters"] extends ReadonlyMap<string, infer K> ? K : never {
-  const options = { cluster: cluster.name, fieldManager: "proa", timeoutMs: 10_000 };
+/** How a cluster of the settings is reached, and as whom. */
+export function accessTo(cluster: Settings["clusters"][number], { clock }: Host): ClusterAccess {
   switch (cluster.kind) {
     case "eks":
-      throw new Error("wired below");
+      return eksAccess({ cluster: cluster.cluster, region: cluster.region, clock });
     case "kubeconfig":
-      return createKubernetes({
-        ...options,
-        kubeConfig: readFileSync(cluster.kubeconfig, "utf8"),
-        ...(cluster.context === null ? {} : { context: cluster.context }),
-      });
+      return kubeconfigAccess(readFileSync(cluster.kubeconfig, "utf8"), cluster.context);
   }
 }
 
-function ociHosts(registries: Settings["registries"]) {
+export function ociHosts(registries: Settings["registries"]) {
   const hosts = Object.entries(registries).flatMap(([host, registry]) => {
     if (registry.kind !== "oci") return [];
     const { url, credentials } = registry;

@@ -8,6 +8,7 @@ import {
   type V1Pod,
   type V1ReplicaSet,
 } from "@kubernetes/client-node";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createCalls } from "../../src/adapters/kubernetes-calls.ts";
 import { createMovedClock, type Move, type MovedClock } from "./moved-clock.ts";
 import { readIngress } from "./outside-ingress.ts";
@@ -48,7 +49,7 @@ export function createOutsideCluster({
   const clock = createMovedClock(moves, (made) => writeFileSync(movesFile, JSON.stringify(made)));
   const config = new KubeConfig();
   config.loadFromString(kubeconfig);
-  const calls = createCalls({ kubeConfig: config, timeoutMs: PATIENCE_MS });
+  const calls = createCalls({ access: kubeconfigAccess(kubeconfig), timeoutMs: PATIENCE_MS });
   const tunnels = createTunnels(config);
   let wasBusy = false;
 

@@ -3,7 +3,8 @@ import { OutsideError } from "../core/problem.ts";
 import { refusal, thrown, type Refusal } from "./kubernetes-errors.ts";
 import { list, object, parseBody, parsePage, text } from "./kubernetes-json.ts";
 import { collectionPath, groupPath, knownResource, objectPath, type Resource } from "./kubernetes-paths.ts";
-import { createSend, type Connection, type KubeRequest, type Send } from "./kubernetes-request.ts";
+import { createSend, type Connection, type Send } from "./kubernetes-request.ts";
+import type { KubeRequest } from "./kubernetes-transport.ts";
 
 /** client-go's own size: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks */
 const PAGE = 500;

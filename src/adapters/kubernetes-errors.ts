@@ -1,6 +1,6 @@
 import { type MissingRight, OutsideError, type Problem } from "../core/problem.ts";
 import { parseStatus, type KubeStatus } from "./kubernetes-json.ts";
-import type { KubeReply } from "./kubernetes-request.ts";
+import type { KubeReply } from "./kubernetes-transport.ts";
 
 /** What the API server meant by an answer that is not success. `what` names the call in its own words: `patch deployments shop-7/web`. */
 export type Refusal =

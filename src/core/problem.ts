@@ -17,6 +17,8 @@ export interface Problem {
   readonly whole?: "installation";
   /** What only a person can change, however often it is tried. */
   readonly missing?: MissingRight;
+  /** The same for whatever is no single right: what is wrong and who does what about it, as it is said on GitHub. */
+  readonly advice?: string;
 }
 
 /** A right that the cluster does not give us: `create` on `deployments.apps`, in a namespace or (null) in the whole cluster. */

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import type { ImagePatch } from "../../src/adapters/kubernetes.ts";
 import type { KubeObject } from "../../src/core/manifests.ts";
@@ -25,20 +26,19 @@ export async function closeServers(): Promise<void> {
 
 export async function against(
   answer: (asked: Asked, n: number) => Answer,
-  more: { timeoutMs?: number; renew?: () => void } = {},
+  { timeoutMs = 5_000, renewed = () => undefined }: { timeoutMs?: number; renewed?: () => void } = {},
 ) {
   let n = 0;
   const server = await startServer((asked) => answer(asked, n++));
   started.push(server);
-  const { kubeConfig, asked } = server;
+  const access = kubeconfigAccess(server.kubeConfig);
   const kubernetes = createKubernetes({
     cluster: "default",
-    kubeConfig,
+    access: { ...access, renew: (refused) => (renewed(), access.renew(refused)) },
     fieldManager: "proa",
-    timeoutMs: 5_000,
-    ...more,
+    timeoutMs,
   });
-  return { kubernetes, asked, server };
+  return { kubernetes, asked: server.asked, server };
 }
 
 export const image: ImagePatch = {

@@ -10,7 +10,6 @@ const DIGEST = `sha256:${"a".repeat(64)}`;
 
 let answer: { status: number; body: object };
 let asked: { operation: string | undefined; body: unknown; region: string }[];
-let endpoint: string;
 const server = createServer((req, res) => {
   const chunks: Buffer[] = [];
   req.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -26,8 +25,9 @@ beforeEach(async () => {
   asked = [];
   vi.stubEnv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
   vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
+  vi.stubEnv("AWS_MAX_ATTEMPTS", "1");
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  vi.stubEnv("AWS_ENDPOINT_URL_ECR", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 const digest = async (host = HOST): Promise<unknown> =>
-  createEcr({ endpoint })(host)
+  createEcr()(host)
     ?.digest("acme/shop-web", "v1")
     .catch((error: unknown) => (error instanceof OutsideError ? error.problem : error));
 
@@ -57,6 +57,12 @@ test("a tag is resolved in the account and region that the host names", async ()
   ]);
 });
 
+test("of another account and region, that registry is asked, in that region", async () => {
+  answer = { status: 200, body: { imageDetails: [{ imageDigest: DIGEST }] } };
+  await digest("999988887777.dkr.ecr.us-west-2.amazonaws.com");
+  expect(asked).toMatchObject([{ body: { registryId: "999988887777" }, region: "us-west-2" }]);
+});
+
 test.each(["ImageNotFoundException", "RepositoryNotFoundException"])("%s: the tag is not there (yet)", async (name) => {
   answer = failing(name);
   expect(await digest()).toBe(null);
@@ -65,7 +71,7 @@ test.each(["ImageNotFoundException", "RepositoryNotFoundException"])("%s: the ta
 test.each([
   {
     name: "AccessDeniedException",
-    problem: { code: "forbidden", retryable: false, detail: expect.stringContaining("ecr:DescribeImages") },
+    problem: { code: "forbidden", retryable: false, advice: expect.stringMatching(/ecr:DescribeImages.*role.*policy/) },
   },
   { name: "UnrecognizedClientException", problem: { code: "forbidden", retryable: false } },
   { name: "InvalidParameterException", problem: { code: "invalid", retryable: false } },
@@ -79,15 +85,16 @@ test.each([
 
 test("an image is looked up in ECR by its host alone, unless the settings say otherwise", async () => {
   answer = { status: 200, body: { imageDetails: [{ imageDigest: DIGEST }] } };
-  expect(await createRegistries({ hosts: {}, ecr: { endpoint } }).resolve(`${HOST}/acme/shop-web`, "v1")).toBe(DIGEST);
+  expect(await createRegistries({ hosts: {} }).resolve(`${HOST}/acme/shop-web`, "v1")).toBe(DIGEST);
   const hosts = { [HOST]: { url: "http://127.0.0.1:1" } };
-  const elsewhere = createRegistries({ hosts, ecr: { endpoint } }).resolve(`${HOST}/acme/shop-web`, "v1");
+  const elsewhere = createRegistries({ hosts }).resolve(`${HOST}/acme/shop-web`, "v1");
   await expect(elsewhere).rejects.toMatchObject({ problem: { code: "unavailable" } });
   expect(asked).toHaveLength(1);
 });
 
 test("what the client itself cannot do is unavailable", async () => {
-  const registry = createEcr({ endpoint: "http://127.0.0.1:1" })(HOST);
+  vi.stubEnv("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1");
+  const registry = createEcr()(HOST);
   await expect(registry?.digest("acme/shop-web", "v1")).rejects.toMatchObject({
     problem: { code: "unavailable", retryable: true },
   });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createOutbox, type Have, type Outbox, Overtaken, type Want } from "../../src/adapters/outbox.ts";
-import { createStore, type KnownTarget, type Save, type Store } from "../../src/adapters/store.ts";
+import { NewerRecord } from "../../src/adapters/store-format.ts";
+import { createStore, type KnownTarget, MOST_COMMANDS, type Save, type Store } from "../../src/adapters/store.ts";
 import type { Table } from "../../src/adapters/table.ts";
 import type { Command } from "../../src/core/message.ts";
 import { parseRepoName, topicId } from "../../src/core/names.ts";
@@ -20,20 +21,27 @@ import {
   staging,
 } from "../core/decision-fixture.ts";
 
+const DAY = 24 * 3_600_000;
+
 /** What the store and the outbox have to do on any table. `open` gives an empty one. */
-export function describeStore(name: string, open: () => Promise<{ table: Table; close(): Promise<void> }>): void {
+export function describeStore(
+  name: string,
+  open: (now: () => number) => Promise<{ table: Table; close(): Promise<void> }>,
+): void {
   describe(`store and outbox: ${name}`, () => {
     let store: Store;
     let outbox: Outbox;
     let opened: Awaited<ReturnType<typeof open>>;
+    let now = NOW;
     beforeEach(async () => {
-      opened = await open();
+      now = NOW;
+      opened = await open(() => now);
       store = createStore(opened.table);
       outbox = createOutbox(opened.table);
     });
     afterEach(() => opened.close());
 
-    const state = liveRecord(staging, "a", 1);
+    const state: TargetState = { ...liveRecord(staging, "a", 1), gatheredAt: NOW };
     const save = async (change: Partial<Save> = {}, known?: KnownTarget) =>
       store.save({
         known: known ?? (await store.load(change.next?.target ?? staging)),
@@ -48,7 +56,7 @@ export function describeStore(name: string, open: () => Promise<{ table: Table; 
 
     describe("a target", () => {
       test("that nobody saved is not there", async () => {
-        expect(await store.load(staging)).toEqual({ state: null, version: 0, commands: [], holds: [] });
+        expect(await store.load(staging)).toEqual({ state: null, version: 0, commands: [], holds: [], glance: null });
         expect(await store.targetsOf(repoId)).toEqual([]);
       });
 
@@ -58,6 +66,7 @@ export function describeStore(name: string, open: () => Promise<{ table: Table; 
         expect(await store.load(staging)).toMatchObject({ state, version: 1 });
         await save({ next: record(preview) });
         expect(await store.targetsOf(repoId)).toEqual([staging, preview]);
+        expect(await store.targetsOf(repoId, "env")).toEqual([staging]);
       });
 
       test("saved by two who read the same is saved by the first; the second has written nothing at all", async () => {
@@ -98,6 +107,74 @@ export function describeStore(name: string, open: () => Promise<{ table: Table; 
       });
     });
 
+    describe("a glance", () => {
+      const { target: shown } = record(preview);
+      const glances = () => store.glances(repoId);
+
+      test("is what a sweep sees of a target, as it was last saved", async () => {
+        await save();
+        const placements = { default: { namespace: "x", uid: "u1", support: "" } };
+        await save({ next: { ...record(preview), placements, gatheredAt: NOW, phase: "removing" } });
+        expect(await glances()).toEqual([
+          { target: staging, head: null, wanted: sha("a"), gatheredAt: NOW, removing: false, places: {} },
+          { target: shown, head: null, wanted: null, gatheredAt: NOW, removing: true, places: { default: "u1" } },
+        ]);
+        expect((await store.load(staging)).glance).toEqual((await glances())[0]);
+      });
+
+      test("that was put aside comes back with the next look", async () => {
+        await save();
+        await save({ next: record(preview) });
+        await store.putAside([staging, preview]);
+        expect(await glances()).toEqual([]);
+        await save({ next: { ...state, gatheredAt: NOW + 1 } });
+        expect((await glances()).map(({ target }) => target)).toEqual([staging]);
+        expect(await store.targetsOf(repoId), "and nothing was forgotten meanwhile").toEqual([staging, preview]);
+      });
+    });
+
+    describe("a record's format", () => {
+      const newer = { v: 2, record: { what: "a newer Proa makes of it" } };
+      const at = (sk: string) => ({ pk: "target/env/12/staging", sk });
+      const put = async (sk: string, value: unknown, due: { index: string; at: number } | null = null) => {
+        await opened.table.write([{ kind: "put", key: at(sk), value, when: { kind: "always" }, due }]);
+      };
+
+      test("that is newer than this Proa's is not guessed at", async () => {
+        await put("state", newer);
+        await expect(store.load(staging)).rejects.toThrow(NewerRecord);
+        await expect(store.load(staging)).rejects.toThrow(
+          "target/env/12/staging state is of format 2, and this Proa reads up to 1",
+        );
+      });
+
+      test("counts for releases and for orders too", async () => {
+        await save();
+        await put("release/00000002", newer);
+        await expect(store.release(staging, release("a", 2).rev)).rejects.toThrow(NewerRecord);
+        await put("command/1", newer);
+        await expect(store.load(staging)).rejects.toThrow(NewerRecord);
+      });
+
+      test("that is newer hides no other target from the overdue sweep", async () => {
+        await put("state", newer, { index: "targets", at: 1 });
+        await save({ next: { ...record(preview), wake: { n: 1, dueAt: 100 } } });
+        expect((await store.overdue(200, 10)).map(({ target }) => target)).toEqual([preview]);
+      });
+
+      test("of before there were formats is read, with the holds that stood beside it", async () => {
+        const { told: _, ...older } = state;
+        await put("state", older);
+        await put(`hold/${hold.sha}`, hold);
+        await put("release/00000001", release("a", 1));
+        const known = await store.load(staging);
+        expect(known).toMatchObject({ state: { ...older, told: {} }, version: 1, holds: [hold] });
+        expect(await store.release(staging, release("a", 1).rev)).toEqual(release("a", 1));
+        await save({ holds: { put: [], remove: [hold.sha] } }, known);
+        expect((await store.load(staging)).holds).toEqual([]);
+      });
+    });
+
     test("a release is kept for good, in the order of its revisions, and never written over", async () => {
       await save({ release: release("a", 9) });
       await save({ release: release("b", 10) });
@@ -122,6 +199,33 @@ export function describeStore(name: string, open: () => Promise<{ table: Table; 
         await save({ applied: [{ id: "2", at: NOW }] });
         expect((await store.load(staging)).commands.map(({ id }) => id)).toEqual(["1"]);
         expect(await store.putCommand(staging, "2", earlier)).toBe("known");
+      });
+
+      test("that was read beside a newer record than it was applied with is not applied again", async () => {
+        await store.putCommand(staging, "1", command);
+        const { commands } = await store.load(staging);
+        await save({ applied: [{ id: "1", at: NOW }] });
+        const mixed = { ...(await store.load(staging)), commands };
+        expect(await save({ applied: [{ id: "1", at: NOW }] }, mixed)).toEqual({ kind: "conflict" });
+      });
+
+      test("is one of the twenty oldest, however many there are", async () => {
+        for (let n = 0; n < 25; n++) await store.putCommand(staging, `${n}`, { ...command, at: NOW + n });
+        const { commands } = await store.load(staging);
+        expect(commands.map(({ id }) => id)).toEqual(Array.from({ length: MOST_COMMANDS }, (_, n) => `${n}`));
+        await save({ applied: commands.map(({ id }) => ({ id, at: NOW })) });
+        expect((await store.load(staging)).commands.map(({ id }) => id)).toEqual(["20", "21", "22", "23", "24"]);
+      });
+
+      test("is forgotten a month after it was applied, and never before", async () => {
+        await store.putCommand(staging, "1", command);
+        now += 90 * DAY;
+        expect((await store.load(staging)).commands).toHaveLength(1);
+        await save({ applied: [{ id: "1", at: now }] });
+        now += 29 * DAY;
+        expect(await store.putCommand(staging, "1", command)).toBe("known");
+        now += 2 * DAY;
+        expect(await store.putCommand(staging, "1", command)).toBe("stored");
       });
 
       test("that came after the record was read is not lost by saving it", async () => {
@@ -166,6 +270,25 @@ export function describeStore(name: string, open: () => Promise<{ table: Table; 
       await save({ digests: [found, found] });
       expect(await store.digest(repoId, found.image, "v1")).toBe(digest("a"));
       expect(await store.digest(repoId, found.image, "v2")).toBeNull();
+    });
+
+    test("a tag's digest is forgotten when GitHub has forgotten the commit's checks", async () => {
+      const found = { image: "registry.example/acme/shop", tag: "v1", digest: digest("a") };
+      await save({ digests: [found] });
+      now += 399 * DAY;
+      expect(await store.digest(repoId, found.image, "v1")).toBe(digest("a"));
+      now += 2 * DAY;
+      expect(await store.digest(repoId, found.image, "v1")).toBeNull();
+    });
+
+    test("however many images a step has found, all are kept, and the step is saved", async () => {
+      const digests = Array.from({ length: 250 }, (_, n) => ({ image: "i", tag: `${n}`, digest: digest("a") }));
+      expect(await save({ digests, surfaces: [{ surface: status("x"), notBefore: NOW }] })).toMatchObject({
+        kind: "saved",
+      });
+      expect(await store.digest(repoId, "i", "0")).toBe(digest("a"));
+      expect(await store.digest(repoId, "i", "249")).toBe(digest("a"));
+      expect(await outbox.due(3, NOW, 10)).toHaveLength(1);
     });
 
     test("repositories are remembered by number, whatever they are called", async () => {

@@ -1,6 +1,7 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import type { KubeObject } from "../../src/core/manifests.ts";
 import { OutsideError, type Problem } from "../../src/core/problem.ts";
@@ -20,13 +21,14 @@ describe("what only a real API server can refuse", () => {
   });
   afterAll(() => cluster.abandon(namespace));
 
-  const as = (token: string | null, renew?: () => void) => {
+  const as = (token: string | null, renewed?: () => void) => {
     const kubeConfig = new KubeConfig();
     kubeConfig.loadFromString(cluster.kubeconfig);
     const own = kubeConfig.getCurrentCluster();
     if (token !== null && own !== null) kubeConfig.loadFromClusterAndUser(own, { name: "somebody", token });
-    const more = renew === undefined ? {} : { renew };
-    return createKubernetes({ cluster: "default", kubeConfig, fieldManager: "proa", timeoutMs: 30_000, ...more });
+    const access = kubeconfigAccess(kubeConfig.exportConfig());
+    const watched = renewed === undefined ? access : { ...access, renew: renewed };
+    return createKubernetes({ cluster: "default", access: watched, fieldManager: "proa", timeoutMs: 30_000 });
   };
   const problemOf = async (call: Promise<unknown>): Promise<Problem> => {
     const thrown: unknown = await call.catch((error: unknown) => error);

@@ -1,6 +1,8 @@
 import { CoreV1Api, KubeConfig, RbacAuthorizationV1Api } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createSend, type KubeRequest, type Send } from "../../src/adapters/kubernetes-request.ts";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
+import { createSend, type Send } from "../../src/adapters/kubernetes-request.ts";
+import type { KubeRequest } from "../../src/adapters/kubernetes-transport.ts";
 import { uniqueName, until } from "../parity/test-cluster.ts";
 import { clusterRoleRules, install, type Installation } from "./privilege-install.ts";
 import { realCluster } from "./real-cluster.ts";
@@ -20,7 +22,7 @@ beforeAll(async () => {
   owner.loadFromString(kubeconfig);
   core = owner.makeApiClient(CoreV1Api);
   installation = await install(owner);
-  send = createSend({ kubeConfig: installation.kubeconfig, timeoutMs: 10_000 });
+  send = createSend({ access: kubeconfigAccess(installation.kubeconfig), timeoutMs: 10_000 });
 
   const secret = (name: string) => ({ metadata: { name }, stringData: { password: "hunter2" } });
   for (const name of [foreign, environment]) await core.createNamespace({ body: { metadata: { name } } });
@@ -143,7 +145,8 @@ describe("RBAC gives Proa nothing beyond its work", () => {
     const kubeConfig = new KubeConfig();
     kubeConfig.loadFromString(installation.kubeconfig);
     for (const user of kubeConfig.users) Object.assign(user, { impersonateUser: "system:admin" });
-    const { status, text } = await createSend({ kubeConfig, timeoutMs: 10_000 })(get("/api/v1/secrets"));
+    const send = createSend({ access: kubeconfigAccess(kubeConfig.exportConfig()), timeoutMs: 10_000 });
+    const { status, text } = await send(get("/api/v1/secrets"));
     expect(status).toBe(403);
     expect(text).toContain("cannot impersonate");
   });
@@ -236,7 +239,7 @@ describe("admission holds where RBAC allows everything by mistake", () => {
   let almighty: Send;
   beforeAll(async () => {
     mistaken = await install(owner);
-    almighty = createSend({ kubeConfig: mistaken.kubeconfig, timeoutMs: 10_000 });
+    almighty = createSend({ access: kubeconfigAccess(mistaken.kubeconfig), timeoutMs: 10_000 });
     await core.createNamespace({ body: { metadata: { name: careless, labels: LABELS } } });
     const rbac = owner.makeApiClient(RbacAuthorizationV1Api);
     const subjects = [{ kind: "ServiceAccount", name: mistaken.named("proa-deployer"), namespace: mistaken.namespace }];

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AuthorizationV1Api, CoreV1Api, KubeConfig, KubernetesObjectApi } from "@kubernetes/client-node";
 import { parseAllDocuments } from "yaml";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createSend } from "../../src/adapters/kubernetes-request.ts";
 import type { KubeObject, Templates } from "../../src/core/manifests.ts";
 import { parseTemplate } from "../../src/core/template.ts";
@@ -108,7 +109,7 @@ async function areGiven(
 
 /** The API server compiles policies once a second: https://github.com/kubernetes/kubernetes, pkg/admission/plugin/policy/generic. */
 async function inForce(kubeconfig: string): Promise<void> {
-  const send = createSend({ kubeConfig: kubeconfig, timeoutMs: 10_000 });
+  const send = createSend({ access: kubeconfigAccess(kubeconfig), timeoutMs: 10_000 });
   const value = { apiVersion: "v1", kind: "Namespace", metadata: { name: uniqueName("unlabelled") } };
   const attempt = async (): Promise<boolean> => {
     const body = { type: "application/json", value };

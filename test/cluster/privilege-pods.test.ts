@@ -1,5 +1,6 @@
 import { type CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import type { Kubernetes } from "../../src/adapters/kubernetes.ts";
 import { defaultConfig } from "../../src/core/config-defaults.ts";
@@ -29,8 +30,8 @@ beforeAll(async () => {
   owner.loadFromString(kubeconfig);
   core = clientsFor(kubeconfig).core;
   installation = await install(owner);
-  const kubeConfig = installation.kubeconfig;
-  proa = createKubernetes({ cluster: "default", kubeConfig, fieldManager: "proa", timeoutMs: 10_000 });
+  const access = kubeconfigAccess(installation.kubeconfig);
+  proa = createKubernetes({ cluster: "default", access, fieldManager: "proa", timeoutMs: 10_000 });
   const { templates } = installation;
   const target = { kind: "preview", repoId, number: 7 } as const;
   const { services } = defaultConfig("main");

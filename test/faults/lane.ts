@@ -2,6 +2,7 @@ import { Octokit } from "@octokit/rest";
 import { stringify } from "yaml";
 import { REGISTRY_HOST, type World } from "../../local/world.ts";
 import type { Kubernetes } from "../../src/adapters/kubernetes.ts";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import { type Call, type Fault } from "./fault.ts";
 import { IMAGES, pushEmptyImage } from "./image.ts";
@@ -77,8 +78,8 @@ export async function createLane(world: World, { owner, person, config, namespac
     name: REPO,
     files: { ".proa.yml": configFile(owner, config), version: "0" },
   });
-  const kubeConfig = world.cluster.kubeconfig("admin");
-  const admin = createKubernetes({ cluster: "default", kubeConfig, fieldManager: "owner", timeoutMs: 10_000 });
+  const access = kubeconfigAccess(world.cluster.kubeconfig("admin"));
+  const admin = createKubernetes({ cluster: "default", access, fieldManager: "owner", timeoutMs: 10_000 });
   const labels = { "proa.dev/repository-id": `${id}` };
   for (const name of namespaces)
     await admin.create({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });

@@ -31,9 +31,9 @@ export async function outcomeOf(town: Town, lane: Lane, before: Before): Promise
     recordsOf(town, lane, before),
   ]);
   const { owner } = lane;
-  const dead = town.world.queue
-    .deadLetters()
-    .filter(({ body }) => body.includes(`"${owner}/`) || body.includes(`/${lane.id}`));
+  const dead = (await town.world.queue.deadLetters()).filter(
+    ({ body }) => body.includes(`"${owner}/`) || body.includes(`/${lane.id}`),
+  );
   const plain = (lines: readonly string[]): string[] => lines.map((line) => inPlainWords(line, lane)).sort();
   return {
     statuses: plain(statuses),

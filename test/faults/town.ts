@@ -103,8 +103,8 @@ export async function startTown(t: TestContext, options: TownOptions): Promise<T
 
   async function rest(withinMs = 5_000): Promise<void> {
     const deadline = performance.now() + PATIENCE_MS;
-    const due = (): number => (world.lambda.nextDueAt() ?? Infinity) - world.clock.nowMs();
-    while (!(due() > withinMs && (await rests()))) {
+    const due = async (): Promise<number> => ((await world.lambda.nextDueAt()) ?? Infinity) - world.clock.nowMs();
+    while (!((await due()) > withinMs && (await rests()))) {
       if (performance.now() > deadline) throw new Error(`no rest within ${PATIENCE_MS / 1000} s:\n${tail(log)}`);
       await advance(world);
     }

@@ -1,6 +1,7 @@
 import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import type { ImagePatch, Kubernetes } from "../../src/adapters/kubernetes.ts";
 import type { KubeObject } from "../../src/core/manifests.ts";
@@ -18,8 +19,8 @@ export function kubernetesCallsSuite(start: StartCluster): void {
 
   beforeAll(async () => {
     cluster = await start();
-    const kubeConfig = cluster.kubeconfig;
-    kubernetes = createKubernetes({ cluster: "default", kubeConfig, fieldManager: MANAGED_BY, timeoutMs: 30_000 });
+    const access = kubeconfigAccess(cluster.kubeconfig);
+    kubernetes = createKubernetes({ cluster: "default", access, fieldManager: MANAGED_BY, timeoutMs: 30_000 });
   });
   afterAll(() => cluster.close());
   beforeEach(async () => {

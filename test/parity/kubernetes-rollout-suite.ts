@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import type { ImagePatch, Kubernetes } from "../../src/adapters/kubernetes.ts";
 import { diagnose, logsWanted } from "../../src/core/diagnosis.ts";
@@ -21,8 +22,8 @@ export function rolloutSuite(start: StartCluster): void {
 
   beforeAll(async () => {
     cluster = await start();
-    const kubeConfig = cluster.kubeconfig;
-    kubernetes = createKubernetes({ cluster: "default", kubeConfig, fieldManager: MANAGED_BY, timeoutMs: 30_000 });
+    const access = kubeconfigAccess(cluster.kubeconfig);
+    kubernetes = createKubernetes({ cluster: "default", access, fieldManager: MANAGED_BY, timeoutMs: 30_000 });
     good = cluster.images.good;
     broken = cluster.images.crashing;
     const labels = { [LABEL.managedBy]: MANAGED_BY };

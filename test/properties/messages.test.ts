@@ -1,10 +1,11 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { dedupId, groupOf } from "../../src/core/event.ts";
+import { dedupId, groupOf } from "../../src/core/message-ids.ts";
 import { parseCommand } from "../../src/core/command-text.ts";
 import type { Message } from "../../src/core/message.ts";
 import { isTarget, parseMessage } from "../../src/core/message-parse.ts";
-import { parseTargetId, targetId } from "../../src/core/names.ts";
+import { targetId } from "../../src/core/names.ts";
+import { parseTargetId } from "../../src/core/target-names.ts";
 import { preview, repo, repoId, sha, staging } from "../core/decision-fixture.ts";
 import { HOSTILE, hostileText, hostileValue, mutationOf, runs } from "./arbitrary.ts";
 

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createGitHubClient } from "../../src/adapters/github-client.ts";
 import { createGitHubHttp, createOctokit } from "../../src/adapters/github-http.ts";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import { createRegistries } from "../../src/adapters/registry.ts";
 import type { Kubernetes } from "../../src/adapters/kubernetes.ts";
@@ -99,7 +100,7 @@ test("no repository's name changes what GitHub is asked for: what is none does n
 test("no namespace, service, pod or container changes what the cluster is asked for, or makes it a whole collection", async () => {
   const kubernetes: Kubernetes = createKubernetes({
     cluster: "default",
-    kubeConfig: kubeConfigFor(stub.url),
+    access: kubeconfigAccess(kubeConfigFor(stub.url)),
     fieldManager: "proa",
     timeoutMs: 20_000,
   });

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { dedupId, groupOf } from "../../src/core/event.ts";
+import { dedupId, groupOf } from "../../src/core/message-ids.ts";
 import type { Reading } from "../../src/core/event-message.ts";
 import { parseMessage } from "../../src/core/message-parse.ts";
 import { deliver } from "../core/event-fixture.ts";

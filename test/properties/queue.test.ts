@@ -24,7 +24,7 @@ test("a message that nobody can read leaves its group to the next one, and is ke
   const pushed = await shop.person.push("lamp", "good");
   await live(shop, pushed, "preview");
 
-  const kept = shop.world.queue.deadLetters();
+  const kept = await shop.world.queue.deadLetters();
   expect(kept.map(({ body }) => JSON.parse(body) as unknown)).toEqual(poison);
 });
 

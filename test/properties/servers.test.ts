@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createGitHubClient } from "../../src/adapters/github-client.ts";
 import { createGitHubHttp, createOctokit } from "../../src/adapters/github-http.ts";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import { OutsideError } from "../../src/core/problem.ts";
 import { kubeConfigFor } from "../adapters/kubernetes-server.ts";
@@ -87,7 +88,7 @@ test("whatever a server in GitHub's place answers is an answer or a problem; a w
 test("and so it is for a server in the cluster's place", async () => {
   const kubernetes = createKubernetes({
     cluster: "default",
-    kubeConfig: kubeConfigFor(stub.url),
+    access: kubeconfigAccess(kubeConfigFor(stub.url)),
     fieldManager: "proa",
     timeoutMs: 20_000,
   });

@@ -1,4 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { eksAccess } from "../../src/adapters/eks-access.ts";
+import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import type { DeployPlan } from "../../src/core/decision.ts";
 import { asRevision, type Target } from "../../src/core/names.ts";
 import type { Rollout, TargetState } from "../../src/core/state.ts";
@@ -6,6 +8,7 @@ import { deploy } from "../../src/deploy.ts";
 import type { Effects } from "../../src/effects.ts";
 import { handle } from "../../src/handle.ts";
 import { record } from "../../src/record.ts";
+import { startEksFront } from "../aws/eks-front.ts";
 import { newFolder } from "../adapters/folder.ts";
 import { type Answer, type Asked, startServer, status } from "../adapters/kubernetes-server.ts";
 import { fixture, ok, page } from "../adapters/kubernetes-stub.ts";
@@ -124,6 +127,35 @@ test("a right that is still missing the second time is said where the commit is,
   expect(await tick(preview, fx)).toMatchObject({ phase: "rolling" });
   const because = `Proa has no right to list pods in ${NAMESPACE}: apply templates/cluster/ again (docs/cluster-access.md)`;
   expect(await tick(preview, fx)).toMatchObject({ phase: "blocked", because, wake: { dueAt: NOW + 4_000 } });
+});
+
+test("an EKS cluster that does not let Proa's role in is named where the commit is, with what to do", async (t) => {
+  const server = await startServer(() => page([]));
+  const role = { accessKeyId: "ASIAROLE", secretAccessKey: "its key" };
+  const front = await startEksFront({
+    clusters: { blue: { kubeconfig: server.kubeConfig, entries: () => [] } },
+    credentials: [role],
+    now: () => NOW,
+  });
+  t.onTestFinished(() => void vi.unstubAllEnvs());
+  t.onTestFinished(() => Promise.all([front.close(), server.close()]).then(() => undefined));
+  const environment = {
+    ...front.env,
+    AWS_ACCESS_KEY_ID: role.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: role.secretAccessKey,
+  };
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  const clock = { now: () => NOW };
+  const access = eksAccess({ cluster: "blue", region: "eu-west-1", clock });
+  const blue = createKubernetes({ cluster: "default", access, fieldManager: "proa", timeoutMs: 30_000 });
+  const composed = deployerOn({ dir: folder("eks"), kubeconfig: server.kubeConfig, clock });
+  const fx = { ...composed, clusters: new Map([["default", blue]]) };
+  await watching(fx);
+  expect(await tick(preview, fx)).toMatchObject({ phase: "rolling" });
+  expect(await tick(preview, fx)).toMatchObject({
+    phase: "blocked",
+    because: expect.stringMatching(/^the EKS cluster blue \(eu-west-1\) does not know .* give it an access entry/),
+  });
 });
 
 test("a namespace that is somebody else's by now gets no binding of ours", async (t) => {

@@ -5,6 +5,7 @@ import { createStore } from "../../src/adapters/store.ts";
 import { createSqliteTable } from "../../src/adapters/table-sqlite.ts";
 import { Conflict, record } from "../../src/record.ts";
 import { createRecent } from "../../src/recent.ts";
+import type { Sha } from "../../src/core/names.ts";
 import type { TargetState } from "../../src/core/state.ts";
 import { liveRecord, NOW, preview, record as fresh, repo, rollout, sha, staging } from "../core/decision-fixture.ts";
 
@@ -14,7 +15,7 @@ function memory() {
   let now = NOW;
   const queue = createSqliteQueue(":memory:", () => now);
   const store = createStore(table);
-  const due = async (at = now) => (await createOutbox(table).due(3, at, 100)).map(({ surface }) => surface.key);
+  const due = async (at = now) => (await createOutbox(table).due(3, at, 200)).map(({ surface }) => surface.key);
   return { store, queue, due, recent: createRecent(), clock: { now: () => now }, pass: (ms: number) => (now += ms) };
 }
 
@@ -100,5 +101,23 @@ describe("a record", () => {
     expect(Object.keys(state.told)).toContain("deployment/preview/12/7/1");
     const next = await recorded(at, { ...state, repo });
     expect(Object.keys(next.state.told)).not.toContain("deployment/preview/12/7/1");
+  });
+
+  test("that says more than a transaction has room for says it in several, and ends nothing before it was said", async () => {
+    const at = memory();
+    const open = Array.from({ length: 50 }, (_, n) => n.toString(16).padStart(40, "0") as Sha);
+    const state = { ...liveRecord(staging, "a", 1), open, pulls: Array.from({ length: 50 }, (_, n) => n + 1) };
+    let saved = await recorded(at, state);
+    expect(await at.due()).toHaveLength(25);
+    expect(saved.state.open, "the others are still to be told").toHaveLength(50);
+    expect(saved.state.wake).toEqual({ n: 1, dueAt: NOW + 1_000 });
+    for (let walks = 1; saved.state.wake !== null; walks++) {
+      expect(walks, "a walk tells twenty-five").toBeLessThan(6);
+      saved = await record(saved, saved.state, null, at);
+    }
+    const told = await at.due(NOW + 60_000);
+    expect(told.filter((key) => key.startsWith("status/"))).toHaveLength(51);
+    expect(told.filter((key) => key.startsWith("comment/"))).toHaveLength(50);
+    expect(saved.state.open).toEqual([]);
   });
 });

@@ -241,7 +241,12 @@ describe.runIf(process.platform === "linux" && process.arch === "x64")("the simu
       if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${err}`);
     };
     return {
-      api: createKubernetes({ cluster: "default", access: kubeconfigAccess(kubeConfig), fieldManager: MANAGED_BY, timeoutMs: 10_000 }),
+      api: createKubernetes({
+        cluster: "default",
+        access: kubeconfigAccess(kubeConfig),
+        fieldManager: MANAGED_BY,
+        timeoutMs: 10_000,
+      }),
       hand: {
         setImage: (image) => shop("set", "image", "deployment/web", `web=${image}`),
         scale: (replicas) => shop("scale", "deployment/web", `--replicas=${replicas}`),

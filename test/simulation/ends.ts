@@ -1,6 +1,6 @@
 import type { PullRequest } from "../../src/core/github.ts";
 import { LABEL, type RepoId, type Revision, type Sha, type Target, targetId } from "../../src/core/names.ts";
-import type { Hold, Release, TargetState } from "../../src/core/state.ts";
+import type { CommandRecord, Hold, Release, TargetState } from "../../src/core/state.ts";
 import type { NamespaceTruth } from "./cluster.ts";
 import type { Repo } from "./github.ts";
 import type { End } from "./invariants.ts";
@@ -33,10 +33,16 @@ export const environmentTarget = ({ id }: { id: RepoId }, environment: string): 
 const items = ({ world }: End, target: Target, prefix: string): unknown[] =>
   world.table.query(`target/${targetId(target)}`, prefix).map(({ value }) => value);
 
-export const recordOf = (end: End, target: Target): TargetState | null =>
-  (items(end, target, "state")[0] as TargetState | undefined) ?? null;
-export const releasesOf = (end: End, target: Target): Release[] => items(end, target, "release/") as Release[];
-export const holdsOf = (end: End, target: Target): Hold[] => items(end, target, "hold/") as Hold[];
+const stateOf = (end: End, target: Target) =>
+  (items(end, target, "state") as { readonly record: { readonly state: TargetState; readonly holds: Hold[] } }[])[0]
+    ?.record;
+
+export const recordOf = (end: End, target: Target): TargetState | null => stateOf(end, target)?.state ?? null;
+export const holdsOf = (end: End, target: Target): readonly Hold[] => stateOf(end, target)?.holds ?? [];
+export const releasesOf = (end: End, target: Target): Release[] =>
+  (items(end, target, "release/") as { readonly record: Release }[]).map(({ record }) => record);
+export const commandsOf = (end: End, target: Target): CommandRecord[] =>
+  (items(end, target, "command/") as { readonly record: CommandRecord }[]).map(({ record }) => record);
 export const releaseOf = (end: End, target: Target, rev: Revision): Release | null =>
   releasesOf(end, target).find((release) => release.rev === rev) ?? null;
 

@@ -77,8 +77,10 @@ function said(end: End): string[] {
   return [...installations]
     .flatMap((installation) =>
       table
-        .due(`outbox/${installation}`, kernel.now() - 60_000, 1000)
-        .map(({ sk, due }) => `${sk} since ${clockTime(due?.at ?? 0)}`),
+        .query(`outbox/${installation}`, "due/")
+        .map(({ sk, value }) => ({ sk, at: (value as { at: number }).at }))
+        .filter(({ at }) => at <= kernel.now() - 60_000)
+        .map(({ sk, at }) => `${sk} since ${clockTime(at)}`),
     )
     .concat(unsaid(end));
 }

@@ -1,7 +1,8 @@
 import { LABEL, type Target, targetId } from "../../src/core/names.ts";
-import type { CommandRecord, Release } from "../../src/core/state.ts";
+import type { Release } from "../../src/core/state.ts";
 import { clockTime } from "./chronicle.ts";
 import {
+  commandsOf,
   ENVIRONMENTS,
   environmentNamespace,
   environmentTarget,
@@ -116,9 +117,7 @@ const HOPELESS: ReadonlySet<string> = new Set(["crashes", "never ready", "not pu
 
 /** Somebody ordered something in between: what follows is theirs. */
 function isOrdered(end: End, target: Target, { from, to }: { from: number; to: number }): boolean {
-  const commands = end.world.table.query(`target/${targetId(target)}`, "command/");
-  return commands.some(({ value }) => {
-    const { command, appliedAt } = value as CommandRecord;
+  return commandsOf(end, target).some(({ command, appliedAt }) => {
     return command.verb !== "approve" && (appliedAt ?? Infinity) >= from && command.at <= to;
   });
 }

@@ -1,7 +1,6 @@
-import type { Command } from "../../src/core/message.ts";
 import { targetId } from "../../src/core/names.ts";
 import { clockTime } from "./chronicle.ts";
-import { releasesOf, targetsOf } from "./ends.ts";
+import { commandsOf, releasesOf, targetsOf } from "./ends.ts";
 import type { End, Invariant } from "./invariants.ts";
 
 /** Whether what was taken on was done, once, and whether it came to an end. */
@@ -57,9 +56,7 @@ function commands({ world, story }: End): string[] {
 /** A rollback that was applied twice goes back two releases. */
 function once(end: End): string[] {
   return targetsOf(end).flatMap((target) => {
-    const records = end.world.table
-      .query(`target/${targetId(target)}`, "command/")
-      .map(({ value }) => value as { command: Command });
+    const records = commandsOf(end, target);
     const people = new Set(records.map(({ command }) => command.actor.login));
     const rollbacks = releasesOf(end, target).filter(({ kind }) => kind === "rollback");
     return [...people].flatMap((login) => {

@@ -1,7 +1,7 @@
 import type { Table } from "../../src/adapters/table.ts";
 import type { Millis } from "../../src/core/names.ts";
-import type { TargetState } from "../../src/core/state.ts";
 import type { Sync } from "./sim.ts";
+import { stateIn } from "./states.ts";
 
 /** When each namespace's uid was first written into a target's record. */
 export function firstPlacements(table: Sync<Table>, now: () => Millis): ReadonlyMap<string, Millis> {
@@ -12,8 +12,7 @@ export function firstPlacements(table: Sync<Table>, now: () => Millis): Readonly
     if (outcome === "conflict") return outcome;
     for (const each of writes) {
       if (each.kind !== "put" || each.key.sk !== "state") continue;
-      for (const { uid } of Object.values((each.value as TargetState).placements))
-        if (!first.has(uid)) first.set(uid, now());
+      for (const { uid } of Object.values(stateIn(each.value).placements)) if (!first.has(uid)) first.set(uid, now());
     }
     return outcome;
   };

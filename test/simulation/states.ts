@@ -10,11 +10,15 @@ export function visited(table: Sync<Table>): ReadonlySet<string> {
     const outcome = write(writes);
     if (outcome === "written")
       for (const each of writes)
-        if (each.kind === "put" && each.key.sk === "state") states.add(shape(each.value as TargetState));
+        if (each.kind === "put" && each.key.sk === "state") states.add(shape(stateIn(each.value)));
     return outcome;
   };
   return states;
 }
+
+/** What was written of a target, as `store-format.ts` has it. */
+export const stateIn = (value: unknown): TargetState =>
+  (value as { readonly record: { readonly state: TargetState } }).record.state;
 
 /** A record without its names, numbers and times. */
 function shape(state: TargetState): string {

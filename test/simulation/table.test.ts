@@ -4,10 +4,10 @@ import { createTableModel } from "./table.ts";
 
 const tables = new Map<string, Table>();
 
-function open(name: string): Table {
+function open(name: string, now: () => number): Table {
   const known = tables.get(name);
   if (known !== undefined) return known;
-  const model = createTableModel();
+  const model = createTableModel(now);
   const table: Table = {
     get: async (key) => model.get(key),
     query: async (pk, prefix) => model.query(pk, prefix),
@@ -18,4 +18,4 @@ function open(name: string): Table {
   return table;
 }
 
-describeTable("the simulation's", async (name) => ({ table: open(name), close: async () => undefined }));
+describeTable("the simulation's", async (name, now) => ({ table: open(name, now), close: async () => undefined }));

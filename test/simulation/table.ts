@@ -1,23 +1,24 @@
+import { refuseMany } from "../../src/adapters/table-limits.ts";
 import type { Condition, Item, Table, Write } from "../../src/adapters/table.ts";
 import type { Sync } from "./sim.ts";
 
 /** The table as one transaction at a time leaves it; `test/adapters/table-suite.ts` holds it to the rules of the real ones. */
-export function createTableModel(): Sync<Table> & { size(): number } {
+export function createTableModel(now: () => number): Sync<Table> & { size(): number } {
   /** Each partition in the order of its sort keys. */
   const partitions = new Map<string, Item[]>();
   const indexes = new Map<string, Map<string, Item>>();
-  /** Each writer's place in the order of writers; no reader sees it. */
-  const orders = new WeakMap<Item, number>();
+  /** When an item ends; no reader sees it. */
+  const ends = new WeakMap<Item, number>();
+  const isAlive = (row: Item | undefined): row is Item => row !== undefined && (ends.get(row) ?? Infinity) > now();
   const rowsOf = (pk: string): Item[] => partitions.get(pk) ?? [];
   const rowAt = (pk: string, sk: string): Item | undefined => {
     const rows = rowsOf(pk);
     const row = rows[place(rows, sk)];
-    return row?.sk === sk ? row : undefined;
+    return row?.sk === sk && isAlive(row) ? row : undefined;
   };
 
   function apply(write: Write): void {
     const { pk, sk } = write.key;
-    if (write.kind === "check") return;
     const rows = rowsOf(pk);
     const index = place(rows, sk);
     const former = rows[index]?.sk === sk ? rows[index] : undefined;
@@ -27,8 +28,8 @@ export function createTableModel(): Sync<Table> & { size(): number } {
       return;
     }
     const due = write.due ?? null;
-    const row = { pk, sk, value: write.value, version: (former?.version ?? 0) + 1, due };
-    if (write.order !== undefined) orders.set(row, write.order);
+    const row = { pk, sk, value: write.value, version: (isAlive(former) ? former.version : 0) + 1, due };
+    if (write.expiresAt !== undefined) ends.set(row, write.expiresAt);
     rows.splice(index, former === undefined ? 0 : 1, row);
     if (rows.length === 1) partitions.set(pk, rows);
     if (due === null) return;
@@ -43,22 +44,16 @@ export function createTableModel(): Sync<Table> & { size(): number } {
       let end = place(rows, prefix);
       const begin = end;
       for (let row = rows[end]; row?.sk.startsWith(prefix) === true; row = rows[end]) end++;
-      return rows.slice(begin, end);
+      return rows.slice(begin, end).filter(isAlive);
     },
     due: (index, before, limit) =>
       [...(indexes.get(index)?.values() ?? [])]
-        .filter((row) => (row.due?.at ?? Infinity) <= before)
+        .filter((row) => (row.due?.at ?? Infinity) <= before && isAlive(row))
         .sort((a, b) => (a.due?.at ?? 0) - (b.due?.at ?? 0) || compare(a.pk, b.pk) || compare(a.sk, b.sk))
         .slice(0, limit),
     write: (writes) => {
-      const keys = new Set(writes.map(({ key: { pk, sk } }) => `${pk} ${sk}`));
-      if (keys.size < writes.length)
-        throw new Error(`an item is written twice in one transaction: ${[...keys].join(", ")}`);
-      const done = writes.every((write) => {
-        const present = rowAt(write.key.pk, write.key.sk);
-        const order = write.kind === "put" ? (write.order ?? null) : null;
-        return holds(write.when, present, { of: order, stored: (present && orders.get(present)) ?? null });
-      });
+      refuseMany(writes);
+      const done = writes.every(({ key, when }) => holds(when, rowAt(key.pk, key.sk)));
       if (!done) return "conflict";
       for (const write of writes) apply(write);
       return "written";
@@ -81,11 +76,7 @@ function place(rows: readonly Item[], sk: string): number {
   return from;
 }
 
-function holds(
-  when: Condition,
-  present: Item | undefined,
-  order: { readonly of: number | null; readonly stored: number | null },
-): boolean {
+function holds(when: Condition, present: Item | undefined): boolean {
   switch (when.kind) {
     case "always":
       return true;
@@ -93,7 +84,5 @@ function holds(
       return present === undefined;
     case "version":
       return present?.version === when.version;
-    case "notOlder":
-      return order.stored === null || (order.of !== null && order.stored <= order.of);
   }
 }

@@ -4,6 +4,7 @@ import type { QueueName } from "../../src/adapters/queue-sqlite.ts";
 import type { Queue } from "../../src/adapters/queue.ts";
 import { createStore } from "../../src/adapters/store.ts";
 import type { Table } from "../../src/adapters/table.ts";
+import { toMessages } from "../../src/core/event.ts";
 import { DEFAULT_PREVIEW_POLICY } from "../../src/core/manifests-preview.ts";
 import { parseMessage } from "../../src/core/message-parse.ts";
 import type { GitHub, GitHubApp } from "../../src/adapters/github.ts";
@@ -72,7 +73,7 @@ export function createWorld({ seed, plan, weather, chronicle, carry }: WorldOpti
   let now: Weather = weather;
   const kernel = createKernel({ seed, note: (line) => chronicle.note(line) });
   const calls = createCalls({ kernel, chronicle, seed, weather: () => now });
-  const table = createTableModel();
+  const table = createTableModel(() => kernel.now());
   const queue = createQueueModel(
     () => kernel.now(),
     (name) => (name === "deployer" ? weather.visibilityMs : CALM.visibilityMs),
@@ -244,7 +245,7 @@ function handlersOf({ kernel, calls, table, ticks, github, cluster, registry }: 
   };
   const webhook = (worker: Worker): Handler => {
     const secrets = [new Secret(WEBHOOK_SECRET)];
-    const door = { secrets: async () => secrets, queue: queueOf(worker), clock, ownAppId: APP_ID, log: SILENT };
+    const door = { secrets: async () => secrets, queue: queueOf(worker), clock, ownAppId: APP_ID, read: toMessages, log: SILENT };
     return async (delivery) => receive(request(delivery as Delivery), door);
   };
   return { ...perQueue, webhook, effects };
