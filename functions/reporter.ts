@@ -13,7 +13,7 @@ const host = lambdaHost();
 export const handler = queueHandler(
   withSettings(process.env, host, async (env) => {
     const settings = reporterSettings(env);
-    return composeReporter(settings, host, await openBacking(settings, host));
+    return composeReporter(settings, host, await openBacking(settings, host, process.env));
   }),
   (body, fx) => report(parseReport(body), fx),
 );

@@ -9,7 +9,7 @@ const host = lambdaHost();
 
 const effects = withSettings(process.env, host, async (env) => {
   const settings = sweeperSettings(env);
-  return composeSweeper(settings, host, await openBacking(settings, host));
+  return composeSweeper(settings, host, await openBacking(settings, host, process.env));
 });
 
 /** Two schedules: each minute what is overdue, every ten minutes what GitHub and the clusters say. */

@@ -1,25 +1,34 @@
-import { createSqliteQueue } from "../src/adapters/queue-sqlite.ts";
-import { systemClock } from "../src/clock.ts";
+import { systemClock as clock } from "../src/clock.ts";
+import { sqsCall, sqsDeployerQueue } from "../src/adapters/sqs-send.ts";
+import { frequentMessages } from "../src/core/event-frequent.ts";
+import type { Delivery, Reading } from "../src/core/event-message.ts";
 import type { UrlHandler } from "../src/handlers.ts";
-import { once, toRequest, toResult } from "../src/lambda.ts";
-import { createLog } from "../src/log.ts";
-import { receive, type ReceiveEffects } from "../src/receive.ts";
-import { webhookSettings } from "../src/settings.ts";
+import { toRequest, toResult } from "../src/lambda.ts";
+import { createPlainLog } from "../src/log-plain.ts";
+import { notReady, receive, type ReceiveEffects } from "../src/receive.ts";
+import { withSettings } from "../src/settings-secret.ts";
+import { webhookSettings } from "../src/settings-webhook.ts";
+
+const { env } = process;
+const log = createPlainLog({ write: (line) => void process.stdout.write(`${line}\n`), clock });
+
+const effects = withSettings(env, { clock, log }, async (settings) => {
+  const { appId, webhookSecrets, queue } = webhookSettings(settings);
+  const call = sqsCall({ ...queue, env, clock });
+  return { clock, log, read, ownAppId: appId, webhookSecrets, queue: sqsDeployerQueue(call, queue.prefix) };
+});
+const secrets: ReceiveEffects["secrets"] = async (age) => (await effects(age)).webhookSecrets;
 
 /** GitHub's webhooks, behind a Function URL: verify, name what to look at, queue it, answer. */
 export const handler: UrlHandler = async (event) => {
-  const fx = await effects();
-  return toResult(await receive(toRequest(event), fx));
+  const answer = effects().then(
+    (fx) => receive(toRequest(event), { ...fx, secrets }),
+    (reason: unknown) => notReady(reason, log),
+  );
+  return toResult(await answer);
 };
 
-const effects = once(async (): Promise<ReceiveEffects> => {
-  const settings = webhookSettings(process.env);
-  const log = createLog({ write: (line) => void process.stdout.write(`${line}\n`), clock: systemClock });
-  return {
-    secrets: async () => settings.webhookSecrets,
-    queue: createSqliteQueue(settings.queue.path, () => systemClock.now()),
-    clock: systemClock,
-    ownAppId: settings.appId,
-    log,
-  };
-});
+/** Comments, buttons and installations are in a file of their own, loaded when the first of them comes. */
+async function read(delivery: Delivery): Promise<Reading> {
+  return frequentMessages(delivery) ?? (await import("../src/core/event.ts")).toMessages(delivery);
+}

@@ -14,9 +14,9 @@ export type Invoke = <Fx extends object>(
 
 export interface LambdaHost {
   /** True while a function runs. */
-  busy(): boolean;
+  busy(): boolean | Promise<boolean>;
   /** When the next message of any queue becomes visible; null: nothing is queued. */
-  nextDueAt(): number | null;
+  nextDueAt(): number | null | Promise<number | null>;
   /** Takes no more messages, and waits for what runs. */
   close(): Promise<void>;
 }

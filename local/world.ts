@@ -1,35 +1,21 @@
-import type { SQSEvent } from "aws-lambda";
 import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { kubeconfigAccess } from "../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../src/adapters/kubernetes-client.ts";
-import { createOutbox } from "../src/adapters/outbox.ts";
-import { createSqliteQueue, type QueueSource } from "../src/adapters/queue-sqlite.ts";
 import type { Queue } from "../src/adapters/queue.ts";
-import { createStore, type Store } from "../src/adapters/store.ts";
-import { createSqliteTable } from "../src/adapters/table-sqlite.ts";
-import { composeDeployer } from "../src/compose.ts";
+import type { Store } from "../src/adapters/store.ts";
 import type { Host } from "../src/host.ts";
-import { parseMessage, parseReport } from "../src/core/message-parse.ts";
 import type { Effects } from "../src/effects.ts";
-import { handle } from "../src/handle.ts";
-import { queueHandler } from "../src/handlers.ts";
-import { toRequest, toResult } from "../src/lambda.ts";
-import { createLog, type Log } from "../src/log.ts";
-import { receive } from "../src/receive.ts";
-import { report } from "../src/report.ts";
-import { readSettings } from "../src/settings.ts";
-import { sweepGitHub, sweepOverdue } from "../src/sweep.ts";
-import { forward } from "../src/tick.ts";
+import { createLog } from "../src/log.ts";
 import { createLocalCi, type LocalCi, type LocalCiOptions } from "./ci/ci.ts";
 import type { WorldClock } from "./clock.ts";
 import { createLocalCluster } from "./cluster/cluster.ts";
 import { createOutsideCluster } from "./cluster/outside.ts";
 import type { WorldCluster } from "./cluster/world-cluster.ts";
-import { inWorldTime } from "./cluster/world-time.ts";
 import {
   createLocalGitHub,
   generateAppKey,
@@ -39,7 +25,8 @@ import {
   type LocalGitHubOptions,
 } from "./github/server.ts";
 import { createIngress } from "./ingress.ts";
-import { functionUrlEvent, type Invoke, type LambdaHost, runFunctions } from "./lambda.ts";
+import type { Invoke, LambdaHost } from "./lambda.ts";
+import { createLocalProa, type DeadLetters, type Proa, type ProaSurroundings, type Said } from "./proa.ts";
 import { createLocalRegistry } from "./registry.ts";
 import { shopFiles, shopNamespaces } from "./seed/shop.ts";
 
@@ -64,6 +51,10 @@ export interface WorldOptions {
   readonly cluster?: OutsideCluster;
   /** Whose continuous integration runs; without: the local one, which runs every commit's own tests. */
   readonly ci?: (options: LocalCiOptions) => LocalCi;
+  /** Proa elsewhere, in real time; without: its functions run in this process. */
+  readonly proa?: (surroundings: ProaSurroundings) => Promise<Proa>;
+  /** What images are called by, instead of `registry.localhost`. */
+  readonly registryHost?: string;
 }
 
 export interface OutsideCluster {
@@ -84,10 +75,12 @@ export interface World {
   readonly cluster: WorldCluster;
   /** A real one lives in real time, and is not moved along with the clock. */
   readonly clusterIsReal: boolean;
+  /** Elsewhere it lives in real time: the clock is never moved. */
+  readonly proaIsElsewhere: boolean;
   readonly ci: LocalCi;
   readonly lambda: LambdaHost;
   readonly store: Store;
-  readonly queue: Queue & QueueSource;
+  readonly queue: Queue & DeadLetters;
   readonly fx: Effects;
   readonly secrets: WorldSecrets;
   readonly repo: { readonly owner: string; readonly name: string; readonly id: number; readonly installation: number };
@@ -96,11 +89,13 @@ export interface World {
   sweep(kind: "overdue" | "github"): Promise<void>;
   /** True while a sweep runs. */
   sweeping(): boolean;
+  /** See `Proa.said`. */
+  said(): readonly Said[];
   close(): Promise<void>;
 }
 
 /** Made once, on the first start. */
-interface WorldSecrets {
+export interface WorldSecrets {
   readonly appKey: string;
   readonly webhookSecret: string;
   readonly token: string;
@@ -117,7 +112,7 @@ export const REGISTRY_HOST = "registry.localhost";
 
 /** GitHub, CI, registry, cluster and Proa's own functions in one process behind one port, on one clock. */
 export async function createWorld(options: WorldOptions): Promise<World> {
-  const { dir } = options;
+  const { dir, registryHost = REGISTRY_HOST } = options;
   mkdirSync(dir, { recursive: true });
   const secrets = readSecrets(join(dir, "secrets.json"));
   const server = createServer();
@@ -131,20 +126,20 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const registry = createLocalRegistry({
     dir: join(dir, "registry"),
     token: secrets.registryToken,
-    onPush: (push) => imagePushed(push),
+    onPush: (push) => proa.imagePushed(push),
   });
   const outside = options.cluster
     ? createOutsideCluster({
         ...options.cluster,
         dir: join(dir, "cluster"),
-        repositories: async () => (await createStore(table).repos()).map(({ id }) => id),
+        repositories: async () => (await proa.fx.store.repos()).map(({ id }) => id),
       })
     : null;
   const cluster: WorldCluster =
     outside ??
     (await createLocalCluster({
       dir: join(dir, "cluster"),
-      registries: { [REGISTRY_HOST]: { url, token: secrets.registryToken } },
+      registries: { [registryHost]: { url, token: secrets.registryToken } },
       users: [
         { name: "admin", token: secrets.adminToken, groups: ["system:masters"] },
         { name: "deployer", token: secrets.deployerToken, groups: ["proa:deployers"] },
@@ -161,7 +156,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       id: APP_ID,
       slug: "proa",
       privateKeyPem: secrets.appKey,
-      webhookUrl: () => `${url}/webhook`,
+      webhookUrl: () => proa.webhookUrl,
       webhookSecret: secrets.webhookSecret,
     },
     ciApp: { id: 15368, slug: "ci", token: secrets.ciToken },
@@ -179,7 +174,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     apiUrl: () => `${url}/api/v3`,
     gitUrl: () => `${url}/git`,
     token: secrets.ciToken,
-    registry: { host: REGISTRY_HOST, url: () => url, token: secrets.registryToken },
+    registry: { host: registryHost, url: () => url, token: secrets.registryToken },
     env: options.env,
     log: (msg, fields) => options.log(JSON.stringify({ msg: `ci: ${msg}`, ...fields })),
   });
@@ -189,82 +184,39 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     clock: { now: () => clock.nowMs() },
     log: createLog({ write: options.log, clock: { now: () => clock.nowMs() } }),
   };
-  const settings = readSettings(proaEnvironment({ dir, url, port, secrets, cluster }));
-  const table = createSqliteTable(settings.store.path);
-  const queue = createSqliteQueue(settings.queue.path, () => host.clock.now());
-  const deployer: Effects = { ...composeDeployer(settings, host), store: createStore(table), queue };
-  const composed = outside
-    ? {
-        ...deployer,
-        clusters: new Map([...deployer.clusters].map(([name, real]) => [name, inWorldTime(real, outside.clock)])),
-      }
-    : deployer;
-  const fx = options.interfere ? options.interfere(composed) : composed;
-  const reporter = { ...host, outbox: createOutbox(table), queue, github: fx.github };
-
-  function imagePushed({ repository, tag }: { repository: string; tag: string }): void {
-    const detail = { "action-type": "PUSH", result: "SUCCESS", "repository-name": repository, "image-tag": tag };
-    // A digest is not a tag: only tags are waited for.
-    if (!tag.startsWith("sha256:"))
-      void forward(
-        { source: "aws.ecr", id: `push-${randomBytes(8).toString("hex")}`, detail },
-        { queue, clock: host.clock },
-      );
-  }
-
-  async function webhook(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const door = {
-      secrets: async () => settings.webhookSecrets,
-      queue,
-      clock: host.clock,
-      ownAppId: APP_ID,
-      log: host.log,
-    };
-    const result = toResult(await receive(toRequest(await functionUrlEvent(req)), door));
-    if (typeof result === "string") return void res.end(result);
-    res.writeHead(result.statusCode ?? 200, result.headers as Record<string, string>).end(result.body);
-  }
+  const surroundings: ProaSurroundings = {
+    dir,
+    url,
+    environment: proaEnvironment({ dir, url, port, secrets, cluster, registryHost }),
+    host,
+    writeLog: options.log,
+    clock,
+    outsideClock: outside?.clock ?? null,
+  };
+  const { interfere, invoke } = options;
+  const proa = await (options.proa?.(surroundings) ?? createLocalProa({ ...surroundings, interfere, invoke }));
 
   // Before anything is served or handled: what follows needs the world whole.
   const { id, installationId } = await github.createRepository({ owner, name: REPO, files: shopFiles(apart) });
-  const invoke: Invoke = options.invoke ?? ((_event, fx, run) => run(fx));
-  const served =
-    <Fx extends { readonly log: Log }>(effects: Fx, each: (body: unknown, fx: Fx) => Promise<void>) =>
-    (event: SQSEvent) =>
-      invoke(event, effects, (own) => queueHandler(async () => own, each)(event));
-  const lambda = runFunctions(
-    queue,
-    {
-      deployer: served(fx, (body, on) => handle(parseMessage(body), on)),
-      tick: served({ ...host, queue }, forward),
-      reporter: served(reporter, (body, on) => report(parseReport(body), on)),
-    },
-    clock,
-  );
-
-  const running = new Set<Promise<unknown>>();
+  const lambda = proa.start();
   const world: World = {
     url,
     clock,
     github,
     cluster,
     clusterIsReal: outside !== null,
+    proaIsElsewhere: options.proa !== undefined,
     ci,
     lambda,
-    store: fx.store,
-    queue,
-    fx,
+    store: proa.fx.store,
+    queue: proa.queue,
+    fx: proa.fx,
     secrets,
     repo: { owner, name: REPO, id, installation: installationId },
     namespaces: shopNamespaces(apart),
-    async sweep(kind) {
-      const sweep: Promise<unknown> = (kind === "overdue" ? sweepOverdue(fx) : sweepGitHub(fx)).finally(() =>
-        running.delete(sweep),
-      );
-      running.add(sweep);
-      await sweep;
-    },
-    sweeping: () => running.size > 0,
+    sweep: (kind) => proa.sweep(kind),
+    sweeping: () => proa.sweeping(),
+    said: () => proa.said(),
     close,
   };
   const page = options.page?.(world) ?? ((_req, res) => void res.writeHead(404).end("not found\n"));
@@ -278,7 +230,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         : path.startsWith("/v2")
           ? registry.handle(req, res)
           : path === "/webhook"
-            ? webhook(req, res)
+            ? proa.webhook(req, res)
             : page(req, res);
     Promise.resolve(served).catch((error: unknown) => {
       // Whoever asked is gone, as everybody is when the world ends: nobody to answer and nothing to mend.
@@ -291,23 +243,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   server.on("upgrade", (req, socket, head) => ingress.upgrade(req, socket, head));
   await ownNamespaces(world, options.cluster?.letIn);
   ci.resume();
-  const sweeps = [
-    clock.setInterval(
-      () => void world.sweep("overdue").catch((error: unknown) => host.log.error("sweep failed", error)),
-      60_000,
-    ),
-    clock.setInterval(
-      () => void world.sweep("github").catch((error: unknown) => host.log.error("sweep failed", error)),
-      10 * 60_000,
-    ),
-  ];
-  // Down for a while is an outage like any other: look at once at what was missed.
-  await world.sweep("overdue");
-  void world.sweep("github").catch((error: unknown) => host.log.error("sweep failed", error));
+  await proa.catchUp();
 
   async function close(): Promise<void> {
-    for (const sweep of sweeps) clock.clearInterval(sweep);
-    await Promise.allSettled(running);
     await ci.close();
     await lambda.close();
     server.close();
@@ -315,8 +253,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     server.closeAllConnections();
     await github.close();
     await cluster.close();
-    queue.close();
-    table.close();
+    await proa.close();
   }
   return world;
 }
@@ -347,12 +284,14 @@ function proaEnvironment({
   port,
   secrets,
   cluster,
+  registryHost,
 }: {
   dir: string;
   url: string;
   port: number;
   secrets: WorldSecrets;
   cluster: WorldCluster;
+  registryHost: string;
 }) {
   const kubeconfig = join(dir, "deployer.kubeconfig");
   writeFileSync(kubeconfig, cluster.kubeconfig("deployer"), { mode: 0o600 });
@@ -362,12 +301,10 @@ function proaEnvironment({
     PROA_GITHUB_APP_SLUG: "proa",
     PROA_GITHUB_PRIVATE_KEY: secrets.appKey,
     PROA_WEBHOOK_SECRETS: secrets.webhookSecret,
-    PROA_STORE: `sqlite:${join(dir, "proa.sqlite")}`,
-    PROA_QUEUE: `sqlite:${join(dir, "queue.sqlite")}`,
     PROA_KUBECONFIG: kubeconfig,
-    PROA_REGISTRIES: JSON.stringify({ [REGISTRY_HOST]: { kind: "oci", url } }),
-    PROA_IMAGES: `${REGISTRY_HOST}/**`,
-    PROA_DEFAULT_IMAGE: `${REGISTRY_HOST}/{owner}/{repo}-{service}`,
+    PROA_REGISTRIES: JSON.stringify({ [registryHost]: { kind: "oci", url } }),
+    PROA_IMAGES: `${registryHost}/**`,
+    PROA_DEFAULT_IMAGE: `${registryHost}/{owner}/{repo}-{service}`,
     PROA_DOMAIN: "localhost",
     PROA_PUBLIC_URL: `http://{host}:${port}`,
     PROA_LOGS_IN_PUBLIC: "true",
@@ -376,8 +313,8 @@ function proaEnvironment({
 
 /** What a cluster's owner does once: the environments' namespaces, labelled as this repository's. */
 async function ownNamespaces({ cluster, namespaces, repo }: World, letIn: OutsideCluster["letIn"]): Promise<void> {
-  const kubeConfig = cluster.kubeconfig("admin");
-  const owner = createKubernetes({ cluster: "default", kubeConfig, fieldManager: "owner", timeoutMs: 10_000 });
+  const access = kubeconfigAccess(cluster.kubeconfig("admin"));
+  const owner = createKubernetes({ cluster: "default", access, fieldManager: "owner", timeoutMs: 10_000 });
   for (const name of Object.values(namespaces)) {
     const labels = { "proa.dev/repository-id": `${repo.id}` };
     const { kind } = await owner.create({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });

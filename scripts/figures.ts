@@ -199,8 +199,8 @@ function visit(host: string): Promise<{ status: number; body: string }> {
 async function settle(): Promise<void> {
   await until(async () => {
     await world.github.idle();
-    const next = world.lambda.nextDueAt();
-    return !world.lambda.busy() && (next === null || next > world.clock.nowMs() + 5_000);
+    const next = await world.lambda.nextDueAt();
+    return !(await world.lambda.busy()) && (next === null || next > world.clock.nowMs() + 5_000);
   });
 }
 

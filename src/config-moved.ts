@@ -3,9 +3,13 @@ import type { RepoId, RepoName } from "./core/names.ts";
 import type { Effects } from "./effects.ts";
 import { look } from "./look.ts";
 
+/** As many as one event may set going; the sweeps tell the others. */
+const MOST_TOLD = 100;
+
 /**
  * Whether a pull request gets a preview, and of what, its base's `.proa.yml` says, and no event about the pull request tells that
- * this has changed. Remembered by its hash once everybody was told: who dies before that leaves it to the sweep to tell again.
+ * this has changed. Those that Proa knows are told, the newest first; whoever dies before everybody was told leaves it to the
+ * sweep to go on. One that Proa does not know yet is looked at by the sweep in any case.
  */
 export async function tellPreviews(
   {
@@ -20,12 +24,28 @@ export async function tellPreviews(
     /** The default branch's; null: there is none. */
     readonly text: string | null;
   },
-  fx: Pick<Effects, "store" | "queue" | "clock" | "github">,
+  fx: Pick<Effects, "store" | "queue" | "clock">,
 ): Promise<void> {
   const cursor = `config/${repoId}`;
-  const now = hash(text ?? "");
-  if ((await fx.store.cursor(cursor)) === now) return;
-  for (const { number } of await fx.github.installation(installation).openPullRequests(repo))
+  const config = hash(text ?? "");
+  const told = toldOf(await fx.store.cursor(cursor));
+  const below = told?.config === config ? told.below : Infinity;
+  if (below === null) return;
+  const numbers = (await fx.store.glances(repoId))
+    .flatMap(({ target }) => (target.kind === "preview" && target.number < below ? [target.number] : []))
+    .sort((a, b) => b - a);
+  const next = numbers.slice(0, MOST_TOLD);
+  for (const number of next)
     await look({ kind: "preview", repoId, number }, { installation, repo, because: ".proa.yml has changed" }, fx);
-  await fx.store.putCursor(cursor, now);
+  const lowest = numbers.length > next.length ? (next.at(-1) ?? null) : null;
+  await fx.store.putCursor(cursor, { config, below: lowest } satisfies Told);
 }
+
+/** Who knows of the configuration with this hash: all pull requests from the newest to this number; null: all. */
+interface Told {
+  readonly config: string;
+  readonly below: number | null;
+}
+
+const toldOf = (cursor: unknown): Told | null =>
+  typeof cursor === "object" && cursor !== null && "config" in cursor ? (cursor as Told) : null;

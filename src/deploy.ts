@@ -19,6 +19,8 @@ import { readWorkloads } from "./workloads.ts";
 /** A rollout is looked at again this soon after it was written. */
 export const FIRST_LOOK_MS = 1_000;
 const REFUSED_MS = 5 * 60_000;
+/** Below the 400 KB that an item of the table may have (`adapters/table-limits.ts`), with room for the rest of the release. */
+const MOST_RELEASE_KILOBYTES = 360;
 
 /** What the gather has read already. */
 export interface DeployContext {
@@ -96,7 +98,17 @@ async function releaseFor(
   const copied = await previewSecret(state.target, { secrets, namespace: namespaceOf(state, env) }, fx);
   if (copied.kind === "refused") return copied;
   const release = renderRelease({ ...input, config, secret: copied.mount }, fx);
+  const because = tooLarge(release);
+  if (because !== null) return { kind: "refused", because } as const;
   return { kind: "release", release, secret: copied.secret } as const;
+}
+
+/** A release is kept whole, so that it can be gone back to. */
+function tooLarge({ objects }: Release): string | null {
+  const kilobytes = Math.ceil(Buffer.byteLength(JSON.stringify(objects)) / 1024);
+  return kilobytes <= MOST_RELEASE_KILOBYTES
+    ? null
+    : `its Kubernetes objects are ${kilobytes} KB, and Proa keeps releases of up to ${MOST_RELEASE_KILOBYTES} KB: divide it into several repositories, or move long \`env\` values into a Secret`;
 }
 
 /** Deploying was interrupted between the claim and the record: go on from what the cluster shows. */

@@ -15,6 +15,7 @@ import type { TargetState } from "./core/state.ts";
 import type { Effects } from "./effects.ts";
 import { previewImages } from "./images-preview.ts";
 import { namespaceOf } from "./release.ts";
+import { slotOf } from "./slots.ts";
 
 export type PreviewTarget = Extract<Target, { kind: "preview" }>;
 
@@ -225,12 +226,4 @@ export function permissions(known: KnownTarget, repo: RepoName, github: GitHub):
       permission: await github.permission(repo, command.actor.login),
     })),
   );
-}
-
-function slotOf(number: number, slots: Slots, cap: number): PreviewSeen["slot"] {
-  if (slots.held.includes(number)) return { kind: "held" };
-  const waiting = slots.queue.filter((other) => other !== number);
-  const before = slots.queue.includes(number) ? slots.queue.indexOf(number) : waiting.length;
-  if (slots.held.length + before < cap) return { kind: "free" };
-  return { kind: "full", position: before + 1, cap };
 }

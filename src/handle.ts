@@ -163,7 +163,7 @@ async function installationChanged(message: InstallationMessage, fx: Effects): P
     await fx.store.putRepo({ ...meta, active });
     if (!active) continue;
     // What stood still meanwhile waits for no event of its own.
-    for (const target of await fx.store.targetsOf(meta.id))
+    for (const { target } of await fx.store.glances(meta.id))
       await look(target, { installation: meta.installation, repo: meta.name, because: message.because }, fx);
   }
 }

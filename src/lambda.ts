@@ -1,15 +1,19 @@
 import type { LambdaFunctionURLEvent, LambdaFunctionURLResult, SQSBatchResponse, SQSEvent } from "aws-lambda";
 
-/** A Function URL's event as the request it was: raw bytes, header names in lower case. */
+/** A Function URL's event as the request it was: header names in lower case, the body as it came. */
 export function toRequest(event: LambdaFunctionURLEvent): {
   method: string;
   headers: Record<string, string | undefined>;
-  body: Uint8Array;
+  body: Uint8Array | string;
 } {
   const headers: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(event.headers)) headers[name.toLowerCase()] = value;
-  const body = Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");
-  return { method: event.requestContext.http.method, headers, body };
+  const { body = "" } = event;
+  return {
+    method: event.requestContext.http.method,
+    headers,
+    body: event.isBase64Encoded ? Buffer.from(body, "base64") : body,
+  };
 }
 
 export const toResult = ({ status, body }: { status: number; body: string }): LambdaFunctionURLResult => ({

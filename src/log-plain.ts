@@ -11,11 +11,7 @@ export type PlainLog = Pick<Log, "info" | "warn" | "error">;
 export function createPlainLog({ write, clock }: Pick<LogOptions, "write" | "clock">): PlainLog {
   const line = (level: string, msg: string, fields: Fields): void => {
     const own = { time: new Date(clock.now()).toISOString(), level, msg };
-    write(
-      JSON.stringify({ ...own, ...fields, ...own }, (_, value: unknown) =>
-        typeof value === "string" ? text(value) : value,
-      ),
-    );
+    write(JSON.stringify({ ...own, ...Object.fromEntries(Object.entries(fields).map(bounded)), ...own }));
   };
   return {
     info: (msg, fields = {}) => line("info", msg, fields),
@@ -24,7 +20,13 @@ export function createPlainLog({ write, clock }: Pick<LogOptions, "write" | "clo
   };
 }
 
-function described(error: unknown): unknown {
-  if (error instanceof OutsideError) return { name: error.name, message: error.message, ...error.problem };
-  return error instanceof Error ? { name: error.name, message: error.message } : String(error);
+const bounded = ([name, value]: [string, unknown]): [string, unknown] => [
+  name,
+  typeof value === "string" ? text(value) : value,
+];
+
+function described(error: unknown): Fields {
+  if (!(error instanceof Error)) return { message: text(String(error)) };
+  const { code, retryable } = error instanceof OutsideError ? error.problem : {};
+  return { name: error.name, message: text(error.message), code, retryable };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { dedupId } from "./core/event.ts";
+import { dedupId } from "./core/message-ids.ts";
 import type { LookMessage } from "./core/message.ts";
 import { type Sha, type Target, targetId } from "./core/names.ts";
 import type { TargetState } from "./core/state.ts";

@@ -77,11 +77,10 @@ export async function observe(known: Known, given: Given | null, fx: Effects): P
 /** Environments of the same repository look again: one of them may take its releases from this one. */
 async function wakeFollowers({ target, installation, repo }: TargetState, fx: Effects): Promise<void> {
   if (target.kind !== "env") return;
-  const others = await fx.store.targetsOf(target.repoId);
+  const others = await fx.store.targetsOf(target.repoId, "env");
   const because = `${target.environment} has ended a rollout`;
   for (const other of others) {
-    if (other.kind === "env" && other.environment !== target.environment)
-      await look(other, { installation, repo, because }, fx);
+    if (targetId(other) !== targetId(target)) await look(other, { installation, repo, because }, fx);
   }
 }
 

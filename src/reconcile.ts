@@ -1,5 +1,6 @@
 import { restoreAccess } from "./access.ts";
 import type { KnownTarget } from "./adapters/store.ts";
+import { NewerRecord } from "./adapters/store-format.ts";
 import type { RepoConfig } from "./core/config.ts";
 import type { Decision } from "./core/decision.ts";
 import { decideEnvironment } from "./core/environment.ts";
@@ -18,6 +19,7 @@ import { look, lookNextInQueue } from "./look.ts";
 import { Conflict, type Known, record } from "./record.ts";
 import { removePreview } from "./remove.ts";
 import { rememberRepo } from "./repo.ts";
+import { withSlots } from "./slots.ts";
 
 export type TargetMessage = LookMessage | TickMessage | (CommandMessage & { readonly target: Target });
 
@@ -28,9 +30,19 @@ const TRIES = 5;
 /**
  * One target, one step: gather (reads only) → decide (pure) → apply → record. Every known failure of the outside is recorded
  * with a backoff and acknowledged, so a failing target never blocks its own message group; what is thrown is a bug or a
- * dead process, and the queue tries the message again.
+ * dead process, and the queue tries the message again. A record of a newer Proa is left as it is: its own wake and the sweeps
+ * bring it back to the Proa that can read it.
  */
 export async function reconcile(message: TargetMessage, fx: Effects): Promise<void> {
+  try {
+    await walk(message, fx);
+  } catch (error) {
+    if (!(error instanceof NewerRecord)) throw error;
+    fx.log.error("record of a newer version", { target: targetId(message.target), detail: error.problem.detail });
+  }
+}
+
+async function walk(message: TargetMessage, fx: Effects): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const reading = begin(message, fx);
     const loaded = await load(message, fx);
@@ -133,25 +145,23 @@ async function stepPreview(
   const decision = decidePreview(gathered.seen);
   const { config } = gathered.seen;
   if ("config" in config) fx.recent.configured(target, config.config);
-  const { held, queue } = gathered.slots;
-  const n = target.number;
-  const slots = {
-    keep: null,
-    take:
-      gathered.seen.slot.kind === "full"
-        ? { held, queue: [...new Set([...queue, n])] }
-        : { held: [...new Set([...held, n])], queue: queue.filter((other) => other !== n) },
-    leave: { held: held.filter((other) => other !== n), queue: queue.filter((other) => other !== n) },
-  }[decision.slot];
-  const changed = slots !== null && (slots.held.length !== held.length || slots.queue.length !== queue.length);
-  await perform(decision, known, fx, {
-    began: gathered.began,
-    config: "config" in config ? config.config : null,
-    env: null,
-    workloads: gathered.workloads,
-    ledger: gathered.seen.images,
-    ...(changed ? { slots: { before: gathered.slots, ...slots } } : {}),
-  });
+  const found = "config" in config ? config.config : null;
+  const { slot } = gathered.seen;
+  const cap = found?.previews.cap ?? Number.POSITIVE_INFINITY;
+  await withSlots(
+    { target, known, read: gathered.slots, slot, cap },
+    decision.slot,
+    async (slots) =>
+      perform(decision, known, fx, {
+        began: gathered.began,
+        config: found,
+        env: null,
+        workloads: gathered.workloads,
+        ledger: gathered.seen.images,
+        ...(slots === null ? {} : { slots }),
+      }),
+    fx,
+  );
 }
 
 /** The commit that GitHub should show by now: the message's own, or the one that is still looked for. */
@@ -274,7 +284,8 @@ async function recordFailure(message: TargetMessage, error: OutsideError, fx: Ef
 }
 
 /** No time brings a right that is missing, so people are told; from the second time on, since a new one is in force a moment late. */
-function toldOf({ missing }: Problem, { target, phase }: TargetState, failures: number): Partial<TargetState> {
-  if (missing === undefined || failures < 2) return {};
-  return { phase: phase === "removing" ? phase : "blocked", because: missingRightText(missing, target) };
+function toldOf({ missing, advice }: Problem, { target, phase }: TargetState, failures: number): Partial<TargetState> {
+  const because = missing === undefined ? advice : missingRightText(missing, target);
+  if (because === undefined || failures < 2) return {};
+  return { phase: phase === "removing" ? phase : "blocked", because };
 }

@@ -1,4 +1,4 @@
-import type { KnownTarget, Save } from "./adapters/store.ts";
+import { type KnownTarget, MOST_COMMANDS, type Save } from "./adapters/store.ts";
 import { hash, stable } from "./core/hash.ts";
 import type { Millis } from "./core/names.ts";
 import type { TargetState } from "./core/state.ts";
@@ -7,6 +7,10 @@ import type { Effects } from "./effects.ts";
 
 /** SQS delays a message by at most this; a later wake is the overdue sweep's. */
 const LONGEST_TICK_MS = 15 * 60_000;
+
+/** More news at once than a transaction has room for are told one after the other, this soon. */
+const MOST_NEWS = 25;
+const SOON_MS = 1_000;
 
 /** A comment on something that is under way is read by nobody within seconds, and each of its versions is a write. */
 const PASSING_COMMENT_MS = 4_000;
@@ -45,19 +49,18 @@ export async function record(
 export async function claim(
   known: KnownTarget,
   next: TargetState,
-  wakeInMs: Millis | null,
+  asked: Millis | null,
   fx: RecordEffects,
   extra: Omit<Save, "known" | "next" | "surfaces"> = {},
 ): Promise<{ readonly saved: Known; readonly wakeUp: () => Promise<void> }> {
   const now = fx.clock.now();
+  const { news, told, isAll } = newsOf(next, now);
+  const isMore = !isAll || extra.applied?.length === MOST_COMMANDS;
+  const wakeInMs = isMore ? Math.min(asked ?? SOON_MS, SOON_MS) : asked;
   const wakes = wakeInMs === null ? next.wakes : next.wakes + 1;
-  const wanted = surfaces(next);
-  const told = Object.fromEntries(wanted.map((surface) => [surface.key, hash(stable(surface))]));
-  const news = wanted
-    .filter(({ key }) => told[key] !== next.told[key])
-    .map((surface) => ({ surface, notBefore: now + patience(surface, next) }));
   const wake = wakeInMs === null ? null : { n: wakes, dueAt: now + wakeInMs };
-  const state: TargetState = { ...next, ...outstanding(next), wake, wakes, told };
+  // What is not told yet is not over.
+  const state: TargetState = { ...next, ...(isAll ? outstanding(next) : {}), wake, wakes, told };
 
   const written = await fx.store.save({ ...extra, known, next: state, surfaces: news });
   if (written.kind === "conflict") throw new Conflict();
@@ -75,4 +78,25 @@ export async function claim(
       ]);
     },
   };
+}
+
+/** What GitHub should show and does not: as much of it as is told at once, and what has been told then. */
+function newsOf(next: TargetState, now: Millis): Told {
+  const hashes = surfaces(next).map((surface) => ({ surface, hash: hash(stable(surface)) }));
+  const untold = hashes.filter(({ surface: { key }, hash: shown }) => shown !== next.told[key]);
+  const later = new Set(untold.slice(MOST_NEWS).map(({ surface }) => surface.key));
+  return {
+    news: untold.slice(0, MOST_NEWS).map(({ surface }) => ({ surface, notBefore: now + patience(surface, next) })),
+    told: Object.fromEntries(
+      hashes.map(({ surface: { key }, hash: shown }) => [key, later.has(key) ? (next.told[key] ?? "") : shown]),
+    ),
+    isAll: later.size === 0,
+  };
+}
+
+interface Told {
+  readonly news: Save["surfaces"];
+  readonly told: TargetState["told"];
+  /** Nothing is left to be told. */
+  readonly isAll: boolean;
 }

@@ -1,5 +1,3 @@
-import { inspect } from "node:util";
-
 /** A value that prints as `[secret]` wherever it ends up: in a template string, in JSON, in a log line, in an error's dump. */
 export class Secret {
   readonly #value: string;
@@ -23,7 +21,8 @@ export class Secret {
     return "[secret]";
   }
 
-  [inspect.custom](): string {
+  // What node:util calls `inspect.custom`: https://nodejs.org/api/util.html#utilinspectcustom
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
     return "[secret]";
   }
 }

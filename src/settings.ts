@@ -16,6 +16,7 @@ import {
   required,
   together,
 } from "./settings-read.ts";
+import { appId, webhookSecrets } from "./settings-webhook.ts";
 
 export type ClusterSettings =
   | {
@@ -54,15 +55,6 @@ export type StoreSettings = SqliteSettings | { readonly kind: "dynamodb"; readon
 /** `prefix`: the URL that the three queues' own URLs begin with, `<prefix>-deployer.fifo` and so on. */
 export type QueueSettings = SqliteSettings | { readonly kind: "sqs"; readonly prefix: string };
 
-const MIN_WEBHOOK_SECRET = 16;
-
-/** By itself as well: the webhook function knows its own events by it and needs nothing else of the App. */
-const appId: Reader<number> = (env) => {
-  const remedy = "write the App's numeric id, from its settings page";
-  const value = required(env, "PROA_GITHUB_APP_ID", remedy);
-  return /^[1-9][0-9]{0,14}$/.test(value) ? Number(value) : refuse("PROA_GITHUB_APP_ID", `is "${value}"`, remedy);
-};
-
 const github = together({
   apiUrl: (env: Environment) =>
     matching(env, "PROA_GITHUB_API_URL", {
@@ -78,17 +70,6 @@ const github = together({
   },
   privateKey: (env: Environment) => privateKey(env, "PROA_GITHUB_PRIVATE_KEY"),
 });
-
-/** The first is the current one; the others are accepted while they are being rotated out. */
-const webhookSecrets: Reader<readonly Secret[]> = (env) => {
-  const remedy = `write the App's webhook secret, at least ${MIN_WEBHOOK_SECRET} characters (openssl rand -hex 32)`;
-  const secrets = items(required(env, "PROA_WEBHOOK_SECRETS", remedy));
-  const tooShort = secrets.findIndex((secret) => secret.length < MIN_WEBHOOK_SECRET);
-  if (secrets.length === 0) return refuse("PROA_WEBHOOK_SECRETS", "holds no secret", remedy);
-  if (tooShort !== -1)
-    return refuse("PROA_WEBHOOK_SECRETS", `has a secret (number ${tooShort + 1}) that is too short to be safe`, remedy);
-  return secrets.map((secret) => new Secret(secret));
-};
 
 const store: Reader<StoreSettings> = (env) => {
   const remedy = "write dynamodb:<table> or sqlite:<path of a file>";
@@ -115,7 +96,7 @@ function scheme(value: string): { kind: string; rest: string } {
 }
 
 /** A plain KUBECONFIG is not looked at: nobody deploys to a cluster because a shell happened to point there. */
-const clusters: Reader<readonly ClusterSettings[]> = (env) => {
+export const clusters: Reader<readonly ClusterSettings[]> = (env) => {
   const remedy =
     'write name=eks:<cluster>[@region] or name=path[#context], comma separated, or {"name": {"eks": cluster, "region": name}}; PROA_KUBECONFIG alone for one cluster';
   const fallback = optional(env, "PROA_KUBECONFIG");
@@ -289,11 +270,12 @@ const dashboardUrl: Reader<string | null> = (env) => {
 };
 
 // Each function is given, and therefore asks for, only what it uses.
-export const webhookSettings = together({ appId, webhookSecrets, queue });
 export const deployerSettings = together({ github, store, queue, clusters, registries, installation, dashboardUrl });
 export const reporterSettings = together({ github, store, queue, dashboardUrl });
-export const tickSettings = together({ queue });
 export const sweeperSettings = together({ github, store, queue, clusters, dashboardUrl });
+// Doctor looks at each half where the other is not there yet.
+export const appSettings = together({ github });
+export const placeSettings = together({ clusters, registries, installation });
 /** All of them, for one process that is all the functions. */
 export const readSettings = together({
   github,

@@ -12,6 +12,8 @@ import { look } from "./look.ts";
 export const MOST_REMOVALS = 10;
 /** What a sweep sets going at most in one repository; the others are still behind when the next one comes. */
 const MOST_BEHIND = 200;
+/** How far apart the sweeps are, about. */
+const EVERY_MS = 10 * 60_000;
 /** Nothing younger is put aside: the list of pull requests may be a moment older than what is known of them. */
 const GRACE_MS = 10 * 60_000;
 
@@ -57,7 +59,7 @@ export async function sweepRepository(
   const pulls = open.map((pull) => ({ pull, target: { kind: "preview", repoId, number: pull.number } as const }));
   const isOpen = new Set(pulls.map(({ target }) => targetId(target)));
 
-  const behind = pulls.filter(({ pull, target }) => isBehind(pull, byId.get(targetId(target)))).slice(0, MOST_BEHIND);
+  const behind = pulls.filter(({ pull, target }) => isBehind(pull, byId.get(targetId(target))));
   const closed = previews.filter(({ target, removing }) => !isOpen.has(targetId(target)) && !removing);
   const leftover = closed.filter(isUp);
   const stopped = leftover.length > MOST_REMOVALS;
@@ -76,7 +78,7 @@ export async function sweepRepository(
   const returned = known !== null && !known.active;
   const looks = new Map<string, Target>();
   for (const { target } of [
-    ...behind,
+    ...inTurn(behind, now),
     ...(stopped ? [] : leftover),
     ...homeless,
     // Nobody looked while the installation was suspended, and the event that it is back may be lost.
@@ -98,6 +100,13 @@ export async function sweepRepository(
 /** Not heard of, or changed since it was last looked at. GitHub counts whole seconds, and our own comment is a change too: one look too many. */
 const isBehind = (pull: PullRequest, glance: Glance | undefined): boolean =>
   glance === undefined || glance.head !== pull.head.sha || pull.updatedAt + 1_000 > glance.gatheredAt;
+
+/** As many as one sweep sets going; the next one begins where this one ends, so that those that stay behind hide nobody. */
+function inTurn<T>(behind: readonly T[], now: Millis): readonly T[] {
+  if (behind.length <= MOST_BEHIND) return behind;
+  const from = (Math.floor(now / EVERY_MS) * MOST_BEHIND) % behind.length;
+  return [...behind.slice(from), ...behind.slice(0, from)].slice(0, MOST_BEHIND);
+}
 
 const isUp = ({ places }: Glance): boolean => Object.keys(places).length > 0;
 

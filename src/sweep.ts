@@ -1,4 +1,5 @@
 import type { RepoMeta } from "./adapters/store.ts";
+import { NewerRecord } from "./adapters/store-format.ts";
 import type { NamespaceView } from "./core/cluster.ts";
 import type { Repository } from "./core/github.ts";
 import { LABEL, type Millis, parseRepoId, type Target, targetId } from "./core/names.ts";
@@ -124,6 +125,21 @@ async function repositoriesOf(installation: number, failed: string[], fx: SweepE
   }
 }
 
+/** By a record that this Proa cannot read, as well: whatever it says, it is somebody's. */
+async function isRecorded(
+  target: Target,
+  cluster: string,
+  { uid }: NamespaceView,
+  fx: Pick<SweepEffects, "store">,
+): Promise<boolean> {
+  try {
+    return (await fx.store.load(target)).state?.placements[cluster]?.uid === uid;
+  } catch (error) {
+    if (error instanceof NewerRecord) return true;
+    throw error;
+  }
+}
+
 /** GitHub sends a delivery once. What failed while we were down is asked for again, a few days back at most. */
 async function redeliver(now: Millis, fx: SweepEffects): Promise<number> {
   const cursor = await fx.store.cursor("deliveries");
@@ -157,8 +173,7 @@ async function sweepNamespaces(
     if (repoId === null || !Number.isSafeInteger(number) || number < 1 || namespace.deletedAt !== null) continue;
     if (now - namespace.createdAt < GRACE_MS || known.has(placeOf(name, namespace.uid))) continue;
     const target: Target = { kind: "preview", repoId, number };
-    const { state } = await fx.store.load(target);
-    if (state?.placements[name]?.uid === namespace.uid) continue;
+    if (await isRecorded(target, name, namespace, fx)) continue;
     // Of a repository that nobody here has heard of: another installation's, in a cluster that both use.
     const meta = await fx.store.repo(repoId);
     if (meta !== null) orphans.push({ target, meta });

@@ -25,7 +25,7 @@ const imports = (file: string): string[] =>
   });
 
 describe("imports point one way", () => {
-  const isOwn = (name: string): boolean => /^(src|functions|local|scripts|test)\//.test(name);
+  const isOwn = (name: string): boolean => /^(src|functions|local|scripts|test|bench)\//.test(name);
   const rows: [string, RegExp, (name: string) => boolean][] = [
     ["core: core and yaml", /^src\/core\//, (name) => name.startsWith("src/core/") || name === "yaml"],
     [

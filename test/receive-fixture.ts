@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { toMessages } from "../src/core/event.ts";
 import type { Message } from "../src/core/message.ts";
 import { createLog } from "../src/log.ts";
 import { receive, type WebhookAnswer, type WebhookRequest } from "../src/receive.ts";
@@ -49,21 +50,33 @@ export function delivery(
 /** What came of a request at the door, with everything that went through it. */
 export async function knock(
   request: WebhookRequest,
-  { secrets = [SECRET], broken = null }: { secrets?: readonly string[]; broken?: Error | null } = {},
+  {
+    secrets = [SECRET],
+    fresh = secrets,
+    broken = null,
+    takes = () => broken === null,
+  }: {
+    secrets?: readonly string[];
+    /** What the secrets are by now. */
+    fresh?: readonly string[];
+    broken?: Error | null;
+    takes?: (group: string) => boolean;
+  } = {},
 ): Promise<Outcome> {
   const sent: Sent[] = [];
   const log: string[] = [];
   const clock = { now: () => receivedAt };
   const answer = await receive(request, {
-    secrets: async () => secrets.map((value) => new Secret(value)),
+    secrets: async (age) => (age === "held" ? secrets : fresh).map((value) => new Secret(value)),
     queue: {
       send: async (message, group, dedupId) => {
-        if (broken !== null) throw broken;
+        if (!takes(group)) throw broken ?? new Error("not taken");
         sent.push({ message, group, dedupId });
       },
     },
     clock,
     ownAppId: OWN_APP,
+    read: toMessages,
     log: createLog({ write: (line) => log.push(line), clock }),
   });
   return { ...answer, sent, log };

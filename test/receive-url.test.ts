@@ -40,6 +40,7 @@ describe("through a Function URL", () => {
   test.each<[title: string, change: Partial<LambdaFunctionURLEvent>]>([
     ["text that is said to be base64", { isBase64Encoded: true }],
     ["base64 that is said to be text", { body: base64 }],
+    ["half a character, which no UTF-8 says", { body: `${text.slice(0, -1)},"x":"\ud800"}` }],
     ["base64 of base64", { body: Buffer.from(base64).toString("base64"), isBase64Encoded: true }],
     ["no body", { body: undefined as unknown as string }],
     ["an empty body", { body: "" }],

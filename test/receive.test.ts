@@ -1,7 +1,11 @@
 import { createHash, createHmac } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import type { WebhookRequest } from "../src/receive.ts";
+import { OutsideError } from "../src/core/problem.ts";
+import { createPlainLog } from "../src/log-plain.ts";
+import { notReady, type WebhookRequest } from "../src/receive.ts";
+import { SettingsError } from "../src/settings-read.ts";
+import { NotSetUp } from "../src/settings-secret.ts";
 import { checkRun, comment, guid, head, pullRequest, push } from "./core/event-fixture.ts";
 import { bytes, delivery, FORMER, hexOf, json, knock, opened, SECRET, signatureOf } from "./receive-fixture.ts";
 
@@ -37,6 +41,13 @@ describe("a delivery as GitHub sends it", () => {
     expect(await knock(old, { secrets: [SECRET, FORMER] })).toMatchObject({ status: 202 });
     expect(await knock(delivery(), { secrets: [FORMER, SECRET] })).toMatchObject({ status: 202 });
     expect(await knock(old)).toMatchObject({ status: 401, sent: [] });
+  });
+
+  test("is taken under a secret that was changed a moment ago: a signature that matches none makes us look", async () => {
+    const request = delivery(opened, { headers: { "x-hub-signature-256": signatureOf(opened, "the one to come") } });
+    expect(await knock(request, { fresh: ["the one to come", SECRET] })).toMatchObject({ status: 202 });
+    expect(await knock(request, { fresh: ["another one"] })).toMatchObject({ status: 401, sent: [] });
+    expect(await knock(delivery(), { fresh: ["the one to come"] })).toMatchObject({ status: 202 });
   });
 
   test.each(["application/json", "application/json; charset=utf-8", "Application/JSON ;charset=UTF-8"])(
@@ -149,6 +160,9 @@ describe("is refused before anything is read, and leaves no trace in the queue:"
     ],
     ["a text written in escapes", altered(bytes(text.replace("opened", "\\u006fpened")))],
     ["a duplicate key in the body", altered(bytes(text.replace("{", '{"number":6,')))],
+    ["an empty body, signed", delivery(bytes(""))],
+    // A signature is verified over text, which these bytes are not; JSON is never anything but UTF-8.
+    ["invalid UTF-8, signed", delivery(Buffer.from(`{"zen":"\u00ff"}`, "latin1"), { event: "ping" })],
     [
       "invalid UTF-8 that reads like what was signed",
       {
@@ -203,9 +217,8 @@ describe("is refused although it is signed:", () => {
     ["a delivery id that is a number", unnamed("x-github-delivery", "1"), 400],
     ["a delivery id that goes on", unnamed("x-github-delivery", `${guid}:x`), 400],
     ["a body that is no JSON", delivery(bytes("{")), 400],
-    ["an empty body", delivery(bytes("")), 400],
-    ["invalid UTF-8", delivery(Buffer.from(`{"zen":"\u00ff"}`, "latin1"), { event: "ping" }), 400],
     ["UTF-16", delivery(Buffer.from(text, "utf16le")), 400],
+    ["a byte order mark", delivery(bytes(`\u{feff}${text}`)), 400],
     ["no object", delivery(bytes("[1]")), 400],
     ["null", delivery(bytes("null")), 400],
     ["JSON ten thousand arrays deep", delivery(bytes("[".repeat(10_000) + "]".repeat(10_000))), 400],
@@ -263,10 +276,49 @@ test("the same GUID with another body is another message, and the queue decides 
   expect(first.sent[0]?.dedupId).toBe(second.sent[0]?.dedupId);
 });
 
-test("when one of several messages is not taken, none is claimed to be, and all have been tried", async () => {
+test("when one of several messages is not taken, none is claimed to be, all have been tried, and the log says which", async () => {
   const outcome = await knock(delivery(json(checkRun("completed")), { event: "check_run" }), {
-    broken: new Error("no"),
+    broken: new Error("the queue is full"),
+    takes: (group) => group.startsWith("commit/"),
   });
-  expect(outcome).toMatchObject({ status: 500, sent: [] });
+  expect(outcome).toMatchObject({ status: 500, sent: [{ group: `commit/12/${head}` }] });
   expect(JSON.parse(outcome.body)).toEqual({ error: expect.stringContaining("redeliver") });
+  expect(outcome.log.map((line) => JSON.parse(line))).toMatchObject([
+    {
+      msg: "webhook not queued",
+      delivery: guid,
+      messages: 2,
+      groups: ["preview/12/5"],
+      error: { message: "the queue is full" },
+    },
+  ]);
+});
+
+describe("without settings", () => {
+  const log = () => {
+    const lines: string[] = [];
+    return { lines, log: createPlainLog({ write: (line) => lines.push(line), clock: { now: () => 0 } }) };
+  };
+
+  test("every delivery is answered that it will be taken later, with the remedy", () => {
+    const { lines, ...door } = log();
+    expect(notReady(new NotSetUp(), door.log)).toEqual({
+      status: 503,
+      body: '{"error":"not set up yet: run `proa setup`"}',
+    });
+    expect(lines).toEqual([expect.stringContaining("webhook not ready")]);
+  });
+
+  test("what the cloud said stays in the log", () => {
+    const { lines, ...door } = log();
+    const detail = "secretsmanager GetSecretValue failed with AccessDeniedException: arn:aws:iam::1:role/proa-webhook";
+    const { status, body } = notReady(new OutsideError({ code: "forbidden", detail, retryable: false }), door.log);
+    expect(status).toBe(503);
+    expect(body).not.toContain("arn");
+    expect(lines).toEqual([expect.stringContaining(detail)]);
+  });
+
+  test("a mistake in them is for whoever runs Proa: the function fails", () => {
+    expect(() => notReady(new SettingsError([]), log().log)).toThrow(SettingsError);
+  });
 });

@@ -2,15 +2,9 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import {
-  deployerSettings,
-  readSettings,
-  reporterSettings,
-  sweeperSettings,
-  tickSettings,
-  webhookSettings,
-} from "../src/settings.ts";
+import { deployerSettings, readSettings, reporterSettings, sweeperSettings } from "../src/settings.ts";
 import { type Environment, SettingsError } from "../src/settings-read.ts";
+import { tickSettings, webhookSettings } from "../src/settings-webhook.ts";
 
 const pem = String(
   generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ type: "pkcs8", format: "pem" }),
@@ -21,7 +15,7 @@ const good: Environment = {
   PROA_GITHUB_PRIVATE_KEY: pem,
   PROA_WEBHOOK_SECRETS: "0123456789abcdef",
   PROA_STORE: "sqlite:/var/lib/proa/store.db",
-  PROA_QUEUE: "sqlite:/var/lib/proa/queue.db",
+  PROA_QUEUE: "sqs:https://sqs.eu-west-1.amazonaws.com/123456789012/proa",
   PROA_KUBECONFIG: "/etc/proa/kubeconfig",
   PROA_IMAGES: "registry.example/acme/**",
   PROA_DEFAULT_IMAGE: "registry.example/{owner}/{repo}-{service}",

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Field, MalformedReply } from "../../src/adapters/github-field.ts";
-import { parseTargetId } from "../../src/core/names.ts";
+import { parseTargetId } from "../../src/core/target-names.ts";
 import { readBody } from "../github/http.ts";
 import type { World } from "../world.ts";
 import { ACTIONS } from "./actions.ts";

@@ -50,6 +50,9 @@ export const APP_PERMISSIONS: Readonly<Record<string, string>> = {
   statuses: "write",
   deployments: "write",
   pull_requests: "write",
+  /** For `issue_comment` and `merge_group` to be sent at all; no call of Proa's uses them. */
+  issues: "read",
+  merge_queues: "read",
 };
 
 export function authenticate(hub: Hub, header: string | undefined): Viewer {
@@ -174,9 +177,10 @@ export function authorize(hub: Hub, viewer: Viewer, access: Access, repo: Repo |
       return;
     case "installation": {
       if (!covers(hub, viewer.token, repo)) throw repo.private ? notFound() : forbidden();
-      const has =
-        viewer.token.permissions[area] ?? (area === "issues" ? viewer.token.permissions["pull_requests"] : undefined);
-      const enough = has === "write" || (has === "read" && level === "read");
+      const { permissions } = viewer.token;
+      // Whoever may write pull requests may comment on them, which elsewhere is a matter of issues.
+      const has = [permissions[area], ...(area === "issues" ? [permissions["pull_requests"]] : [])];
+      const enough = has.includes("write") || (has.includes("read") && level === "read");
       // A public repository is read without any permission, as by everybody; its administration is not.
       const open = !repo.private && level === "read" && USER_ROLE[access] === "read";
       if (!enough && !open) throw forbidden(`${area}=${level}`);

@@ -161,6 +161,7 @@ const APP_EVENTS = [
   "deployment",
   "deployment_status",
   "issue_comment",
+  "merge_group",
   "pull_request",
   "push",
   "repository",

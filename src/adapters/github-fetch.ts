@@ -1,7 +1,24 @@
 const MAX_REDIRECTS = 3;
 
-/** The part of `fetch` that Octokit uses; another client (node:https, which starts faster) can stand in. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+/** The part of `fetch` that Octokit uses: the global one fits, and so does `createNodeFetch`. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchReply>;
+
+export interface FetchInit {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+  readonly redirect?: "manual";
+  readonly signal?: AbortSignal;
+}
+
+export interface FetchReply {
+  readonly url: string;
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Iterable<[string, string]> & { get(name: string): string | null | undefined };
+  text(): Promise<string>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
 
 /**
  * `fetch` as GitHub's API wants it: with an end to waiting, and redirects followed with the same method and body. A renamed
@@ -11,7 +28,7 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
  */
 export function boundedFetch(fetch: Fetch, timeoutMs: number): Fetch {
   return async (url, init) => {
-    const bounded: RequestInit = { ...init, redirect: "manual", signal: AbortSignal.timeout(timeoutMs) };
+    const bounded: FetchInit = { ...init, redirect: "manual", signal: AbortSignal.timeout(timeoutMs) };
     let response = await fetch(url, bounded);
     for (let hops = 0; isRedirect(response.status) && hops < MAX_REDIRECTS; hops++) {
       const next = new URL(response.headers.get("location") ?? "", url);

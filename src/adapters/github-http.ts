@@ -5,6 +5,7 @@ import type { Credentials } from "./github-credentials.ts";
 import { boundedFetch, type Fetch } from "./github-fetch.ts";
 import { Field, MalformedReply } from "./github-field.ts";
 import { failureOf, outside } from "./github-problem.ts";
+import { createNodeFetch } from "./node-fetch.ts";
 import { pathSegment } from "./path-segment.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -35,8 +36,7 @@ export interface ConnectionOptions {
 /** Octokit without its own retries, console or default timeouts. */
 export function createOctokit(options: ConnectionOptions): Octokit {
   const silent = () => undefined;
-  // The global is looked up only where nothing else was given: touching it loads all of undici.
-  const fetch = boundedFetch(options.fetch ?? globalThis.fetch, options.timeoutMs ?? TIMEOUT_MS);
+  const fetch = boundedFetch(options.fetch ?? createNodeFetch(options.clock), options.timeoutMs ?? TIMEOUT_MS);
   const octokit = new Octokit({
     baseUrl: options.apiUrl,
     userAgent: options.userAgent,

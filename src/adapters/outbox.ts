@@ -1,8 +1,9 @@
 import type { WriteBudget } from "../core/budget.ts";
 import type { Millis, RepoId, RepoName, Sha } from "../core/names.ts";
 import type { Surface } from "../core/words.ts";
-import { outboxIndex, repoMetaKey, type RepoMeta } from "./store.ts";
-import type { Item, Table } from "./table.ts";
+import type { RepoMeta } from "./store.ts";
+import { outboxKey as key, repoMetaKey } from "./store-keys.ts";
+import { type Item, type Table, unchanged, type Write } from "./table.ts";
 
 /** A place on GitHub that should show something else than it did. */
 export interface Want {
@@ -41,8 +42,14 @@ export class Overtaken extends Error {
   override readonly name = "Overtaken";
 }
 
-/** The reporter's side of the outbox; the deployer puts wants in with its own transactions (`store.ts`). */
+/**
+ * The reporter's side of the outbox; the deployer puts wants in with its own transactions (`store-save.ts`). A want stays where it
+ * is for good, so that its version only grows; beside it stands when it is due, for as long as it is. So what is due is found
+ * by a consistent read, which does not grow with what was ever shown: a reporter that is called right after the transaction
+ * finds it there, as it would not in an index.
+ */
 export interface Outbox {
+  /** Those whose time has come, the longest due first. */
   due(installation: number, now: Millis, limit: number): Promise<Want[]>;
   /** Every part of one pull request's comment, in the order of their names. */
   parts(installation: number, repoId: RepoId, number: number): Promise<Extract<Surface, { kind: "comment" }>[]>;
@@ -61,21 +68,37 @@ export interface Outbox {
 }
 
 export function createOutbox(table: Table): Outbox {
-  const key = (installation: number, sk: string) => ({ pk: outboxIndex(installation), sk });
   const put = async (installation: number, sk: string, value: unknown) => {
     await table.write([{ kind: "put", key: key(installation, sk), value, when: { kind: "always" } }]);
   };
-  const rewrite = async ({ installation, repo, repoId, surface, attempts, version }: Want, due: Item["due"]) => {
+  const rewrite = (
+    { installation, repo, repoId, surface, attempts, version }: Want,
+    dueAt: Millis | null,
+  ): Promise<"written" | "conflict"> => {
     const value = { repo, repoId, surface, attempts };
+    const due = key(installation, `due/${surface.key}`);
+    const write: Write =
+      dueAt === null
+        ? { kind: "delete", key: due, when: { kind: "always" } }
+        : { kind: "put", key: due, value: { at: dueAt }, when: { kind: "always" } };
     return table.write([
-      { kind: "put", key: key(installation, `want/${surface.key}`), value, when: { kind: "version", version }, due },
+      { kind: "put", key: key(installation, `want/${surface.key}`), value, when: { kind: "version", version } },
+      write,
     ]);
   };
   return {
-    due: async (installation, now, limit) =>
-      (await table.due(outboxIndex(installation), now, limit)).map((item) => want(installation, item)),
+    due: async (installation, now, limit) => {
+      const { pk, sk } = key(installation, "due/");
+      const due = (await table.query(pk, sk))
+        .map((item) => ({ name: item.sk.slice(sk.length), at: (item.value as { at: Millis }).at }))
+        .filter(({ at }) => at <= now)
+        .sort((a, b) => a.at - b.at)
+        .slice(0, limit);
+      const wants = await Promise.all(due.map(({ name }) => table.get(key(installation, `want/${name}`))));
+      return wants.flatMap((item) => (item === null ? [] : [want(installation, item)]));
+    },
     parts: async (installation, repoId, number) =>
-      (await table.query(outboxIndex(installation), `want/comment/${repoId}/${number}/`)).flatMap((item) => {
+      (await table.query(key(installation, "").pk, `want/comment/${repoId}/${number}/`)).flatMap((item) => {
         const { surface } = want(installation, item);
         return surface.kind === "comment" ? [surface] : [];
       }),
@@ -85,7 +108,7 @@ export function createOutbox(table: Table): Outbox {
       return {
         have: (item?.value as Have | undefined) ?? null,
         async save(have) {
-          const when = version === 0 ? ({ kind: "absent" } as const) : ({ kind: "version", version } as const);
+          const when = unchanged(version);
           const write = { kind: "put", key: key(installation, `have/${name}`), value: have, when } as const;
           if ((await table.write([write])) === "conflict") throw new Overtaken(name);
           version++;
@@ -96,11 +119,11 @@ export function createOutbox(table: Table): Outbox {
       if ((await rewrite({ ...met, attempts: 0 }, null)) === "written") return;
       const { installation, surface } = met;
       const present = await table.get(key(installation, `want/${surface.key}`));
-      if (present?.due === null)
-        await rewrite(want(installation, present), { index: outboxIndex(installation), at: 0 });
+      const due = await table.get(key(installation, `due/${surface.key}`));
+      if (present !== null && due === null) await rewrite(want(installation, present), 0);
     },
     async later(again, at) {
-      await rewrite({ ...again, attempts: again.attempts + 1 }, { index: outboxIndex(again.installation), at });
+      await rewrite({ ...again, attempts: again.attempts + 1 }, at);
     },
     nameOf: async (repoId) => ((await table.get(repoMetaKey(repoId)))?.value as RepoMeta | undefined)?.name ?? null,
     budget: async (installation) =>

@@ -3,18 +3,13 @@ import { parseDigest } from "../core/names.ts";
 import { OutsideError, type Problem } from "../core/problem.ts";
 import type { Registry } from "./registry.ts";
 
-export interface EcrSettings {
-  /** Instead of the region's own; for stand-ins. */
-  readonly endpoint?: string;
-}
-
 /**
  * The ECR registry an image host names, null for any other host. One client per region, whatever the account.
  *
  * DescribeImages, not BatchGetImage: it is a pure read (the other fills pull-through caches) and carries no manifest. An index needs no
  * look at its children: ECR refuses to store one whose images are missing (ReferencedImagesNotFoundException).
  */
-export function createEcr(settings: EcrSettings): (host: string) => Registry | null {
+export function createEcr(): (host: string) => Registry | null {
   const clients = new Map<string, ECRClient>();
 
   function clientOf({ region, fips }: EcrHost): ECRClient {
@@ -25,7 +20,6 @@ export function createEcr(settings: EcrSettings): (host: string) => Registry | n
         region,
         useFipsEndpoint: fips,
         requestHandler: { connectionTimeout: 2000, requestTimeout: 5000, throwOnRequestTimeout: true },
-        ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
       });
     clients.set(key, client);
     return client;
@@ -77,7 +71,8 @@ function problemOf(error: unknown, { account, region }: EcrHost, repository: str
   const where = `repository ${repository} in ECR (account ${account}, ${region})`;
   if (isNamed(error, ["AccessDeniedException"])) {
     const remedy = `allow ecr:DescribeImages to the deployer's role and, across accounts, in the repository's policy`;
-    return { code: "forbidden", detail: `AWS refuses to look into ${where}: ${remedy}`, retryable: false };
+    const advice = `AWS refuses to look into ${where}: ${remedy}`;
+    return { code: "forbidden", detail: advice, retryable: false, advice };
   }
   if (isNamed(error, ["ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"])) {
     return { code: "rate-limited", detail: `AWS throttles reads of ${where}`, retryable: true };

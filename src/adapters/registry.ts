@@ -1,7 +1,7 @@
 import { isTag, parseImageName } from "../core/image.ts";
 import { type Digest, parseDigest } from "../core/names.ts";
 import { OutsideError } from "../core/problem.ts";
-import { createEcr, type EcrSettings } from "./registry-ecr.ts";
+import { createEcr } from "./registry-ecr.ts";
 import type { OciSettings } from "./registry-oci-call.ts";
 import { createOciRegistry } from "./registry-oci.ts";
 
@@ -23,12 +23,11 @@ export interface Registries {
 export interface RegistriesSettings {
   /** Image host → where and as whom to ask. Needed only where a rule below does not fit: credentials, another URL, plain HTTP. */
   readonly hosts: Readonly<Record<string, OciSettings>>;
-  readonly ecr?: EcrSettings;
 }
 
 /** Host by host: what the settings say; ECR, recognised by its name; otherwise an OCI registry over https at that host. */
 export function createRegistries(settings: RegistriesSettings): Registries {
-  const ecr = createEcr(settings.ecr ?? {});
+  const ecr = createEcr();
   const known = new Map<string, Registry>();
 
   function registryAt(host: string): Registry {

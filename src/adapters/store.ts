@@ -5,25 +5,50 @@ import {
   type RepoId,
   type RepoName,
   type Revision,
+  type Sha,
   type Target,
-  targetId,
 } from "../core/names.ts";
-import type { CommandRecord, Hold, Release, TargetState } from "../core/state.ts";
+import { type CommandRecord, type Hold, newTarget, type Release, type TargetState } from "../core/state.ts";
 import type { Surface } from "../core/words.ts";
-import type { Item, Table, Write } from "./table.ts";
-
-/** The index of targets that asked to be looked at; the overdue sweep reads it. */
-const TARGETS_DUE = "targets";
-export const outboxIndex = (installation: number): string => `outbox/${installation}`;
-export const repoMetaKey = (repoId: RepoId) => ({ pk: "repos", sk: `${repoId}` });
+import { formatted, NewerRecord, recordOf } from "./store-format.ts";
+import {
+  digestKey,
+  glanceKey,
+  releaseKey,
+  repoKey,
+  repoMetaKey,
+  sweepKey,
+  TARGETS_DUE,
+  targetKey,
+} from "./store-keys.ts";
+import { glanceOf, holdsAfter, writesOf } from "./store-save.ts";
+import { MOST_WRITES } from "./table-limits.ts";
+import { type Item, type Table, unchanged } from "./table.ts";
 
 export interface KnownTarget {
   readonly state: TargetState | null;
   /** What `save` conditions on; 0: there was nothing. */
   readonly version: number;
-  /** Not applied yet, oldest first. */
+  /** Not applied yet, oldest first; at most `MOST_COMMANDS`, and then there may be more. */
   readonly commands: readonly CommandRecord[];
   readonly holds: readonly Hold[];
+  /** What the sweeps see of it; null: nothing yet. */
+  readonly glance: Glance | null;
+}
+
+/** More than people ever order at once, and few enough for one transaction to apply them all. */
+export const MOST_COMMANDS = 20;
+
+/** A target as a sweep compares it with GitHub and the clusters, all of a repository's in a few reads. */
+export interface Glance {
+  readonly target: Target;
+  /** The pull request's head that was last seen. */
+  readonly head: Sha | null;
+  readonly wanted: Sha | null;
+  readonly gatheredAt: Millis;
+  readonly removing: boolean;
+  /** By cluster, the uid of its namespace. */
+  readonly places: Readonly<Record<string, string>>;
 }
 
 /** Slots of a repository's previews. */
@@ -55,17 +80,24 @@ export interface Save {
   readonly digests?: readonly { readonly image: string; readonly tag: string; readonly digest: Digest }[];
 }
 
-/** What Proa remembers, by meaning. Reads and writes are single table calls; nothing is cached. */
+/** What Proa remembers, by meaning. Nothing is cached. */
 export interface Store {
+  /** @throws NewerRecord */
   load(target: Target): Promise<KnownTarget>;
-  /** `conflict`: another worker wrote this target first; nothing was written. */
+  /** `conflict`: another worker wrote this target, or took a slot, first; the step was not written. */
   save(save: Save): Promise<{ kind: "saved"; known: KnownTarget } | { kind: "conflict" }>;
   release(target: Target, rev: Revision): Promise<Release | null>;
   releases(target: Target): Promise<Release[]>;
   /** Kept by delivery id: a redelivery of the same command finds it there. `known`: it was there already. */
   putCommand(target: Target, id: string, command: Command): Promise<"stored" | "known">;
+  /** Targets whose wake has come, the longest overdue first; one that became so just now may be missing. */
   overdue(now: Millis, limit: number): Promise<TargetState[]>;
-  targetsOf(repoId: RepoId): Promise<Target[]>;
+  /** Every target the repository ever had; their number only grows. */
+  targetsOf(repoId: RepoId, kind?: Target["kind"]): Promise<Target[]>;
+  /** Those that a sweep has not put aside. */
+  glances(repoId: RepoId): Promise<Glance[]>;
+  /** Closed and gone: no sweep looks at them again until something is saved of them. */
+  putAside(targets: readonly Target[]): Promise<void>;
   waiters(topic: string): Promise<{ target: Target; installation: number; repo: RepoName }[]>;
   slots(repoId: RepoId): Promise<Slots>;
   /** The digest a tag was first resolved to; what was tested is what runs, wherever the tag moves. */
@@ -80,60 +112,79 @@ export interface Store {
   putCursor(name: string, value: unknown): Promise<void>;
 }
 
-const targetKey = (target: Target, sk: string) => ({ pk: `target/${targetId(target)}`, sk });
-const repoKey = (repoId: RepoId, sk: string) => ({ pk: `repo/${repoId}`, sk });
-const revKey = (rev: Revision) => `release/${String(rev).padStart(8, "0")}`;
-
 export function createStore(table: Table): Store {
   return {
     load: async (target) => {
       const { pk } = targetKey(target, "");
-      const [state, commands, holds] = await Promise.all([
-        table.get({ pk, sk: "state" }),
-        table.query(pk, "command/"),
-        table.query(pk, "hold/"),
-      ]);
-      const pending = values<CommandRecord>(commands).filter(({ appliedAt }) => appliedAt === null);
+      // Holds are part of the record: read apart from it they could be older than it is.
+      const [item, commands] = await Promise.all([table.get({ pk, sk: "state" }), table.query(pk, "command/")]);
+      const pending = commands
+        .map((command) => recordOf<CommandRecord>(command).record)
+        .filter(({ appliedAt }) => appliedAt === null);
       pending.sort((a, b) => a.command.at - b.command.at || (a.id < b.id ? -1 : 1));
+      const { state, holds } = item === null ? { state: null, holds: [] } : await stateOf(item, table);
       return {
-        state: (state?.value as TargetState | undefined) ?? null,
-        version: state?.version ?? 0,
-        commands: pending,
-        holds: values<Hold>(holds),
+        state,
+        version: item?.version ?? 0,
+        commands: pending.slice(0, MOST_COMMANDS),
+        holds,
+        glance: state === null ? null : glanceOf(state),
       };
     },
 
     save: async (save) => {
       const { known, next } = save;
-      const outcome = await table.write(writesOf(save));
-      if (outcome === "conflict") return { kind: "conflict" };
+      const { first, step } = writesOf(save);
+      for (const facts of first) await table.write(facts);
+      if ((await table.write(step)) === "conflict") return { kind: "conflict" };
       const applied = new Set(save.applied?.map(({ id }) => id));
-      const removed = new Set(save.holds?.remove);
       return {
         kind: "saved",
         known: {
           state: next,
           version: known.version + 1,
           commands: known.commands.filter(({ id }) => !applied.has(id)),
-          holds: [...known.holds.filter(({ sha }) => !removed.has(sha)), ...(save.holds?.put ?? [])],
+          holds: holdsAfter(save),
+          glance: glanceOf(next),
         },
       };
     },
 
-    release: async (target, rev) =>
-      ((await table.get(targetKey(target, revKey(rev))))?.value as Release | undefined) ?? null,
-    releases: async (target) => values<Release>(await table.query(targetKey(target, "").pk, "release/")),
+    release: async (target, rev) => {
+      const item = await table.get(releaseKey(target, rev));
+      return item === null ? null : recordOf<Release>(item).record;
+    },
+    releases: async (target) => {
+      const items = await table.query(targetKey(target, "").pk, "release/");
+      return items.map((item) => recordOf<Release>(item).record);
+    },
 
     putCommand: async (target, id, command) => {
       const value: CommandRecord = { id, command, appliedAt: null };
       const outcome = await table.write([
-        { kind: "put", key: targetKey(target, `command/${id}`), value, when: { kind: "absent" } },
+        { kind: "put", key: targetKey(target, `command/${id}`), value: formatted(value), when: { kind: "absent" } },
       ]);
       return outcome === "written" ? "stored" : "known";
     },
 
-    overdue: async (now, limit) => values<TargetState>(await table.due(TARGETS_DUE, now, limit)),
-    targetsOf: async (repoId) => values<Target>(await table.query(`repo/${repoId}`, "target/")),
+    overdue: async (now, limit) => {
+      const items = await table.due(TARGETS_DUE, now, limit);
+      const read = await Promise.all(items.map((item) => stateOf(item, table).catch(leftAlone)));
+      return read.flatMap((found) => found?.state ?? []);
+    },
+    targetsOf: async (repoId, kind) => {
+      const { pk, sk } = repoKey(repoId, kind === undefined ? "target/" : `target/${kind}/`);
+      return values<Target>(await table.query(pk, sk));
+    },
+    glances: async (repoId) => values<Glance>(await table.query(repoKey(repoId, "").pk, "glance/")),
+    putAside: async (targets) => {
+      for (let at = 0; at < targets.length; at += MOST_WRITES) {
+        const writes = targets.slice(at, at + MOST_WRITES);
+        await table.write(
+          writes.map((target) => ({ kind: "delete", key: glanceKey(target), when: { kind: "always" } })),
+        );
+      }
+    },
     waiters: async (topic) => values(await table.query(topic, "waiter/")),
 
     slots: async (repoId) => {
@@ -142,7 +193,7 @@ export function createStore(table: Table): Store {
       return { version: item?.version ?? 0, held: value?.held ?? [], queue: value?.queue ?? [] };
     },
     digest: async (repoId, image, tag) =>
-      ((await table.get(repoKey(repoId, `digest/${image}/${tag}`)))?.value as Digest | undefined) ?? null,
+      ((await table.get(digestKey(repoId, image, tag)))?.value as Digest | undefined) ?? null,
 
     repo: async (repoId) => ((await table.get(repoMetaKey(repoId)))?.value as RepoMeta | undefined) ?? null,
     repos: async () => values<RepoMeta>(await table.query("repos")),
@@ -151,76 +202,42 @@ export function createStore(table: Table): Store {
     },
 
     lease: async (name, now, forMs) => {
-      const key = { pk: `sweep/${name}`, sk: "lease" };
+      const key = sweepKey(name, "lease");
       const item = await table.get(key);
       if (item !== null && (item.value as { until: number }).until > now) return false;
-      const when =
-        item === null ? ({ kind: "absent" } as const) : ({ kind: "version", version: item.version } as const);
-      return (await table.write([{ kind: "put", key, value: { until: now + forMs }, when }])) === "written";
+      const until = now + forMs;
+      const when = unchanged(item?.version ?? 0);
+      // Whoever looks compares the times; that the item goes away is only for order's sake.
+      const write = { kind: "put", key, value: { until }, when, expiresAt: until + LEASE_KEPT_MS } as const;
+      return (await table.write([write])) === "written";
     },
     endLease: async (name) => {
-      await table.write([{ kind: "delete", key: { pk: `sweep/${name}`, sk: "lease" }, when: { kind: "always" } }]);
+      await table.write([{ kind: "delete", key: sweepKey(name, "lease"), when: { kind: "always" } }]);
     },
-    cursor: async (name) => (await table.get({ pk: `sweep/${name}`, sk: "cursor" }))?.value ?? null,
+    cursor: async (name) => (await table.get(sweepKey(name, "cursor")))?.value ?? null,
     putCursor: async (name, value) => {
-      await table.write([{ kind: "put", key: { pk: `sweep/${name}`, sk: "cursor" }, value, when: { kind: "always" } }]);
+      await table.write([{ kind: "put", key: sweepKey(name, "cursor"), value, when: { kind: "always" } }]);
     },
   };
 }
 
-function writesOf({ known, next, surfaces, release, applied, holds, slots, waiting, digests }: Save): Write[] {
-  const { target } = next;
-  const { repoId } = target;
-  const id = targetId(target);
-  const put = (key: { pk: string; sk: string }, value: unknown): Write => ({
-    kind: "put",
-    key,
-    value,
-    when: { kind: "always" },
-  });
-  const state: Write = {
-    kind: "put",
-    key: targetKey(target, "state"),
-    value: next,
-    when: known.version === 0 ? { kind: "absent" } : { kind: "version", version: known.version },
-    due: next.wake === null ? null : { index: TARGETS_DUE, at: next.wake.dueAt },
-  };
-  const writes: Write[] = [state];
-  if (known.version === 0) writes.push(put(repoKey(repoId, `target/${id}`), target));
-  if (release)
-    writes.push({ kind: "put", key: targetKey(target, revKey(release.rev)), value: release, when: { kind: "absent" } });
-  for (const { id: commandId, at } of applied ?? []) {
-    const record = known.commands.find((command) => command.id === commandId);
-    if (record) writes.push(put(targetKey(target, `command/${commandId}`), { ...record, appliedAt: at }));
-  }
-  for (const hold of holds?.put ?? []) writes.push(put(targetKey(target, `hold/${hold.sha}`), hold));
-  for (const sha of holds?.remove ?? []) {
-    if (!holds?.put.some((hold) => hold.sha === sha))
-      writes.push({ kind: "delete", key: targetKey(target, `hold/${sha}`), when: { kind: "always" } });
-  }
-  if (slots) {
-    const when =
-      slots.before.version === 0
-        ? ({ kind: "absent" } as const)
-        : ({ kind: "version", version: slots.before.version } as const);
-    writes.push({ kind: "put", key: repoKey(repoId, "slots"), value: { held: slots.held, queue: slots.queue }, when });
-  }
-  for (const topic of waiting?.on ?? [])
-    writes.push(put({ pk: topic, sk: `waiter/${id}` }, { target, installation: next.installation, repo: next.repo }));
-  for (const topic of waiting?.off ?? [])
-    writes.push({ kind: "delete", key: { pk: topic, sk: `waiter/${id}` }, when: { kind: "always" } });
-  for (const { image, tag, digest } of digests ?? [])
-    writes.push(put(repoKey(repoId, `digest/${image}/${tag}`), digest));
-  // The reporter writes beside these (`have/…`), never over them, and the state's version guards them: latest want wins.
-  for (const { surface, notBefore } of surfaces) {
-    const due = { index: outboxIndex(next.installation), at: notBefore };
-    writes.push({
-      ...put({ pk: outboxIndex(next.installation), sk: `want/${surface.key}` }, { repo: next.repo, repoId, surface }),
-      due,
-    } as Write);
-  }
-  // Two services of one image wait for it, or find it, together: one item, written once.
-  return [...new Map(writes.map((write) => [`${write.key.pk} ${write.key.sk}`, write])).values()];
+const LEASE_KEPT_MS = 24 * 3_600_000;
+
+/** A state's record; its fields that came later than it have what a new target has. */
+async function stateOf(item: Item, table: Table): Promise<{ state: TargetState; holds: readonly Hold[] }> {
+  const { format, record } = recordOf<TargetState & { readonly state: TargetState; readonly holds: readonly Hold[] }>(
+    item,
+  );
+  const state = format === 0 ? record : record.state;
+  // The first format had the state alone, and its holds beside it.
+  const holds = format === 0 ? values<Hold>(await table.query(item.pk, "hold/")) : record.holds;
+  return { state: { ...newTarget(state.target, state.installation, state.repo), ...state }, holds };
+}
+
+/** It is for the Proa that wrote it to look at its targets. */
+function leftAlone(error: unknown): null {
+  if (error instanceof NewerRecord) return null;
+  throw error;
 }
 
 const values = <T>(items: readonly Item[]): T[] => items.map(({ value }) => value as T);

@@ -5,12 +5,20 @@ import type { Millis } from "../core/names.ts";
  * SQLite file can both do. Everything Proa remembers is in it; `store.ts` gives the items their meaning.
  */
 export interface Table {
+  /** As it is now: every write that was answered before is seen. */
   get(key: Key): Promise<Item | null>;
-  /** Items of one partition whose sort key begins with `prefix`, in the order of the sort key. */
+  /** Items of one partition whose sort key begins with `prefix`, in the order of the sort key; as they are now. */
   query(pk: string, prefix?: string): Promise<Item[]>;
-  /** Items of the sparse index `due.index` whose time has come, earliest first. */
+  /**
+   * Items of the sparse index `due.index` whose time has come, earliest first. The index may be a moment behind: an item that
+   * became due just now may be missing. One that is not due any more is never given.
+   */
   due(index: string, before: Millis, limit: number): Promise<Item[]>;
-  /** All writes or none, each of another item. `conflict`: a condition did not hold and nothing was written. */
+  /**
+   * All writes or none, each of another item. `conflict`: a condition did not hold and nothing was written.
+   * @throws OutsideError `unknown-result` where the answer was lost, `unavailable` where nothing was written, `invalid` where
+   * it is more than the table takes (`table-limits.ts`)
+   */
   write(writes: readonly Write[]): Promise<"written" | "conflict">;
 }
 
@@ -26,20 +34,20 @@ export interface Item extends Key {
   readonly due: { readonly index: string; readonly at: Millis } | null;
 }
 
-export type Write = PutWrite | { readonly kind: "delete"; readonly key: Key; readonly when: Condition } | CheckWrite;
+export type Write = PutWrite | DeleteWrite;
 
-interface PutWrite {
+export interface PutWrite {
   readonly kind: "put";
   readonly key: Key;
   readonly value: unknown;
   readonly when: Condition;
-  /** For `notOlder`: the writer's place in the order of writers, usually a revision. */
-  readonly order?: number;
   readonly due?: { readonly index: string; readonly at: Millis } | null;
+  /** From then on it is as if it were not there; the table throws it away in its own time. */
+  readonly expiresAt?: Millis;
 }
 
-interface CheckWrite {
-  readonly kind: "check";
+export interface DeleteWrite {
+  readonly kind: "delete";
   readonly key: Key;
   readonly when: Condition;
 }
@@ -47,6 +55,8 @@ interface CheckWrite {
 export type Condition =
   | { readonly kind: "always" }
   | { readonly kind: "absent" }
-  | { readonly kind: "version"; readonly version: number }
-  /** Absent, or the stored order is not above this write's. */
-  | { readonly kind: "notOlder" };
+  | { readonly kind: "version"; readonly version: number };
+
+/** What a write conditions on that comes after reading `version`; 0: there was nothing. */
+export const unchanged = (version: number): Condition =>
+  version === 0 ? { kind: "absent" } : { kind: "version", version };

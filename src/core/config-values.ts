@@ -2,7 +2,7 @@ import { globMistake } from "./config-glob.ts";
 import { text } from "./config-read.ts";
 import type { Read, TextRule } from "./config-read.ts";
 import { isTag, parseImageName } from "./image.ts";
-import { isEnvironmentName } from "./names.ts";
+import { isEnvironmentName } from "./target-names.ts";
 import { parseQuantity } from "./quantity.ts";
 
 /** Names the services' Deployment, Service and container; short enough that pods' names keep their random end. */

@@ -5,9 +5,12 @@
 export function redact(text: string, secrets: readonly string[] = []): string {
   // Shorter "secrets" are words and numbers: hiding each `true` or `80` would only make the text unreadable.
   const known = secrets.filter((secret) => secret.trim().length >= 6).sort((a, b) => b.length - a.length);
-  const withoutKnown = known.reduce((rest, secret) => rest.replaceAll(secret, SECRET), text);
-  return PATTERNS.reduce((rest, [pattern, replacement]) => rest.replace(pattern, replacement), withoutKnown);
+  return redactLikely(known.reduce((rest, secret) => rest.replaceAll(secret, SECRET), text));
 }
+
+/** What looks like a secret, where none is known. */
+export const redactLikely = (text: string): string =>
+  PATTERNS.reduce((rest, [pattern, replacement]) => rest.replace(pattern, replacement), text);
 
 const SECRET = "[secret]";
 

@@ -1,21 +1,10 @@
 import { parseCommand } from "./command-text.ts";
 import { type Delivery, ignored, messages, origin, previewOf, type Reading } from "./event-message.ts";
-import {
-  aComment,
-  aLogin,
-  anAction,
-  anId,
-  aPullNumber,
-  aRepoId,
-  aSha,
-  aShortText,
-  aTime,
-  field,
-  read,
-} from "./event-payload.ts";
+import { anAction, anId, aPullNumber, aRepoId, aSha, field, read } from "./event-payload.ts";
+import { aComment, aLogin, aShortText, aTime } from "./event-texts.ts";
 import type { Command, CommandMessage } from "./message.ts";
-import { parseTargetId } from "./names.ts";
 import type { Target } from "./names.ts";
+import { parseTargetId } from "./target-names.ts";
 
 /** A `/command` in a new comment on a pull request. */
 export function issueComment(delivery: Delivery): Reading {

@@ -47,6 +47,11 @@ export function arrival({ event, id, payload, receivedAt }: Delivery) {
   };
 }
 
+export function commit(delivery: Delivery, sha: Sha): Reading {
+  const repoId = read(delivery.payload, "repository.id", aRepoId);
+  return messages({ ...origin(delivery), kind: "commit", repoId, sha });
+}
+
 export const messages = (...all: Message[]): Reading => ({ kind: "messages", messages: all });
 
 export const ignored = (because: string): Reading => ({ kind: "ignored", because });

@@ -1,5 +1,5 @@
 import { parseRepoId, parseRepoName, parseSha } from "./names.ts";
-import type { Millis, RepoId, RepoName, Sha } from "./names.ts";
+import type { RepoId, RepoName, Sha } from "./names.ts";
 
 /** What a field has to be: `parse` answers null for anything else, and `wanted` completes "… is not". */
 export interface Kind<T> {
@@ -59,68 +59,13 @@ export const aList: Kind<readonly unknown[]> = {
 /** Actions go into logs and reasons as they are. */
 export const anAction: Kind<string> = { wanted: "the name of an action", parse: matching(/^[a-z_]{1,40}$/) };
 
-/** With `[bot]` for apps and `_` for enterprise-managed users. */
-export const aLogin: Kind<string> = { wanted: "a user's name", parse: matching(/^[A-Za-z0-9_-]{1,100}(?:\[bot\])?$/) };
-
-export const aShortText: Kind<string> = {
-  wanted: "a text of at most 255 characters",
-  parse: matching(/^[^\p{Cc}]{0,255}$/u),
-};
-
-/** GitHub caps a comment at 65,536 characters. */
-export const aComment: Kind<string> = {
-  wanted: "a comment's text",
-  parse: (value) => (typeof value === "string" ? value : null),
-};
-
 /** https://git-scm.com/docs/git-check-ref-format; GitHub allows 255 bytes for the whole ref. */
 export const aRef: Kind<string> = {
   wanted: "a git ref",
   parse: matching(/^refs\/(?!.*\.\.)(?!.*@\{)(?!.*\/\/)[^\p{Cc} ~^:?*[\\]{1,250}$/u),
 };
 
-export const aTime: Kind<Millis> = {
-  wanted: "a time",
-  parse: (value) => {
-    const at = typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value) ? Date.parse(value) : Number.NaN;
-    return Number.isNaN(at) ? null : at;
-  },
-};
-
-/** As on the queue: the ref without `refs/heads/`. */
-export const aBranch: Kind<string> = {
-  wanted: "a branch's name",
-  parse: (value) => (typeof value === "string" && aRef.parse(`refs/heads/${value}`) !== null ? value : null),
-};
-
-function matching(pattern: RegExp): (value: unknown) => string | null {
+/** A text of this form. */
+export function matching(pattern: RegExp): (value: unknown) => string | null {
   return (value) => (typeof value === "string" && pattern.test(value) ? value : null);
 }
-
-/**
- * The event's type travels in a header that GitHub does not sign. A signed body replayed under another type is told by the
- * fields that only its own type has: https://docs.github.com/webhooks/webhook-events-and-payloads
- */
-export function misfit(event: string, payload: unknown): string | null {
-  const shape = SHAPES.get(event);
-  if (shape === undefined) return null;
-  const lacking = shape.has.find((name) => field(payload, name) === undefined);
-  if (lacking !== undefined) return `${lacking} is missing: this is not the payload of ${event}`;
-  const foreign = shape.lacks.find((name) => field(payload, name) !== undefined);
-  return foreign === undefined ? null : `${foreign} is there: this is not the payload of ${event}`;
-}
-
-const SHAPES: ReadonlyMap<string, { readonly has: readonly string[]; readonly lacks: readonly string[] }> = new Map([
-  ["pull_request", { has: ["action", "number", "pull_request"], lacks: ["review", "comment", "thread"] }],
-  ["push", { has: ["ref", "before", "after"], lacks: ["action", "ref_type"] }],
-  ["check_run", { has: ["action", "check_run"], lacks: ["check_suite", "deployment", "workflow_run"] }],
-  ["check_suite", { has: ["action", "check_suite"], lacks: ["check_run", "workflow_run"] }],
-  ["status", { has: ["sha", "context", "state"], lacks: ["action", "ref"] }],
-  ["issue_comment", { has: ["action", "issue", "comment"], lacks: ["pull_request", "discussion"] }],
-  ["merge_group", { has: ["action", "merge_group"], lacks: ["pull_request"] }],
-  ["installation", { has: ["action", "installation.account"], lacks: ["repositories_added"] }],
-  [
-    "installation_repositories",
-    { has: ["action", "repositories_added", "repositories_removed"], lacks: ["repository"] },
-  ],
-]);

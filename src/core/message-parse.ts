@@ -1,21 +1,20 @@
 import {
-  aBranch,
   aList,
-  aLogin,
   anId,
   aPullNumber,
   aRepoId,
   aRepoName,
   aSha,
-  aShortText,
   field,
   type Kind,
   Malformed,
   read,
 } from "./event-payload.ts";
+import { aBranch, aLogin, aShortText } from "./event-texts.ts";
 import { isRepository, isTag } from "./image.ts";
 import type { Command, InstallationMessage, Message } from "./message.ts";
-import { isEnvironmentName, parseRepoId, type Target } from "./names.ts";
+import { parseRepoId, type Target } from "./names.ts";
+import { isEnvironmentName } from "./target-names.ts";
 
 /**
  * A message off our own queue. While Proa is upgraded or rolled back, messages of a later format lie in it: a hint that still names

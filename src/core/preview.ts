@@ -136,7 +136,8 @@ function decideOpen(seen: PreviewSeen, pull: PullRequest, again: boolean): Decis
   }
   if (seen.slot.kind === "full") {
     const because = `number ${seen.slot.position} in the queue: ${seen.slot.cap} previews of this repository are up, which is its cap`;
-    return { ...rest(known, { phase: "waiting", because }, POLL.slot), slot: "take" };
+    // Whoever is next is called when a slot is free. Should the call be lost, those in front find out soon, and a long queue asks for little.
+    return { ...rest(known, { phase: "waiting", because }, POLL.slot * seen.slot.position), slot: "take" };
   }
   if (seen.namespace !== null && !seen.namespaceIsOurs) {
     const because = `the namespace ${seen.namespace.name} exists and was not made by Proa for this pull request: delete or rename it`;

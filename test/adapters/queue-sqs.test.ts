@@ -75,10 +75,11 @@ describe("the deployer's queue", () => {
         Failed: [
           { Id: "1", Code: "InternalError", Message: "try again", SenderFault: false },
           { Id: "2", Code: "InvalidMessageContents", Message: "not with us", SenderFault: true },
+          { Id: "3", Code: "RequestThrottled", Message: "slower", SenderFault: true },
         ],
       },
     });
-    const results = await Promise.allSettled(["d0", "d1", "d2", "d3"].map((d) => queue.send(look(d), d, d)));
+    const results = await Promise.allSettled(["d0", "d1", "d2", "d3", "d4"].map((d) => queue.send(look(d), d, d)));
     const url = `${prefix}-deployer.fifo`;
     expect(results).toMatchObject([
       { status: "fulfilled" },
@@ -100,6 +101,7 @@ describe("the deployer's queue", () => {
           },
         },
       },
+      { reason: { problem: { code: "rate-limited", retryable: true } } },
       // It was not even mentioned.
       { reason: { problem: { code: "unavailable", retryable: true } } },
     ]);

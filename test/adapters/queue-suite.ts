@@ -157,7 +157,8 @@ export function describeQueue(name: string, open: (queue: string, now: () => num
       await opened.queue.tick(staging, 4, 0);
       await opened.queue.tick(staging, 4, 0);
       const bodies = [await one("tick"), await one("tick")].map(({ body }) => JSON.parse(body) as unknown);
-      expect(bodies).toEqual(Array(2).fill({ v: 1, kind: "tick", target: staging, n: 4 }));
+      const tick = { v: 1, kind: "tick", target: staging, n: 4 };
+      expect(bodies).toEqual([tick, tick]);
       expect(await receive()).toEqual([]);
     });
 

@@ -4,31 +4,38 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Bundle, buildFunctions } from "../../scripts/build.ts";
+import { loadedFirst } from "../../scripts/build/loaded-first.ts";
 import { createStore } from "../../src/adapters/store.ts";
 import { createSqliteTable } from "../../src/adapters/table-sqlite.ts";
 import { parseRepoId } from "../../src/core/names.ts";
+import { type AwsAnswer, type AwsAsked, type AwsStub, startAwsStub } from "../adapters/aws-stub.ts";
+import { comment } from "../core/event-fixture.ts";
 
 const run = promisify(execFile);
 const SECRET = "a webhook secret of the bundle tests";
 
 /** npm packages that may end up in each function. A new one here is a decision, not an accident. */
 const PACKAGES: Readonly<Record<string, readonly RegExp[]>> = {
-  webhook: [/^yaml$/],
-  tick: [/^yaml$/],
-  reporter: [/^yaml$/, /^@octokit\//, ...octokitNeeds()],
-  sweeper: [/^yaml$/, /^@octokit\//, ...octokitNeeds(), /^@kubernetes\/client-node$/, ...kubernetesNeeds()],
-  deployer: [
-    /^yaml$/,
+  webhook: [/^@octokit\/webhooks-methods$/],
+  tick: [],
+  reporter: [/^yaml$/, /^@octokit\//, ...octokitNeeds(), ...awsNeeds()],
+  sweeper: [
+    /^(yaml|aws4)$/,
     /^@octokit\//,
     ...octokitNeeds(),
+    ...awsNeeds(),
     /^@kubernetes\/client-node$/,
     ...kubernetesNeeds(),
-    /^@aws-sdk\//,
-    /^@smithy\//,
-    /^@aws-crypto\//,
-    /^(tslib|bowser|@aws\/lambda-invoke-store|fast-xml-parser|strnum)$/,
+  ],
+  deployer: [
+    /^(yaml|aws4)$/,
+    /^@octokit\//,
+    ...octokitNeeds(),
+    ...awsNeeds(),
+    /^@kubernetes\/client-node$/,
+    ...kubernetesNeeds(),
   ],
 };
 
@@ -52,23 +59,17 @@ describe("what is in a bundle", () => {
     expect(reached).toEqual([]);
   });
 
+  // 20 KB are what a cold start does not notice (docs/performance.md). Comments, buttons and installations come in a file of their own.
+  test.each(["webhook", "tick"])("%s answers its first event with 20 KB of code", (name) => {
+    expect(loadedFirst(bundleOf(name).file)).toBeLessThanOrEqual(20 * 1024);
+  });
+
   test("every function of the folder is built", () => {
     expect(bundles.map(({ name }) => name)).toEqual(Object.keys(PACKAGES).toSorted());
   });
 });
 
 describe("a built function, in a process of its own", () => {
-  test("webhook queues a signed delivery", async () => {
-    const body = JSON.stringify(pullRequest);
-    const answer = await invoke("webhook", delivery(body, createHmac("sha256", SECRET).update(body).digest("hex")));
-    expect(answer).toMatchObject({ statusCode: 202, body: expect.stringContaining("queued") });
-  });
-
-  test("webhook refuses a forged one", async () => {
-    const answer = await invoke("webhook", delivery(JSON.stringify(pullRequest), "0".repeat(64)));
-    expect(answer).toMatchObject({ statusCode: 401 });
-  });
-
   test("deployer records that GitHub cannot be reached, and acknowledges the message", async () => {
     const look = {
       v: 1,
@@ -97,11 +98,6 @@ describe("a built function, in a process of its own", () => {
     expect(await invoke("reporter", sqs({ v: 1, kind: "report", installation: 1 }))).toEqual({ batchItemFailures: [] });
   });
 
-  test("tick forwards", async () => {
-    const tick = { v: 1, kind: "tick", target: { kind: "preview", repoId: 1, number: 7 }, n: 3 };
-    expect(await invoke("tick", sqs(tick))).toEqual({ batchItemFailures: [] });
-  });
-
   test("sweeper finds nothing overdue", async () => {
     expect(await invoke("sweeper", { sweep: "overdue" })).toEqual({ targets: expect.any(Number) });
   });
@@ -116,6 +112,93 @@ describe("a built function, in a process of its own", () => {
   );
 });
 
+describe("webhook and tick, in a process of their own, with AWS' protocol on the other side", () => {
+  let aws: AwsStub;
+  beforeEach(async () => {
+    aws = await startAwsStub();
+    aws.answer(answerAws);
+  });
+  afterEach(() => aws.close());
+
+  const onAws = (): Record<string, string> => ({
+    ...aws.env,
+    PROA_QUEUE: "sqs:https://sqs.eu-west-1.amazonaws.com/1/proa",
+  });
+  const webhookEnv = () => ({
+    ...onAws(),
+    PROA_SECRET: "arn:aws:secretsmanager:eu-west-1:1:secret:proa/webhook-AbCdEf",
+  });
+  const asked = () => aws.asked.map(({ target }) => target);
+
+  test("webhook queues a signed delivery: one call before the answer, once it knows its secret", async () => {
+    const answers = await invokeAll("webhook", [[signed(pullRequest)], [signed(pullRequest)]], webhookEnv());
+    expect(answers).toMatchObject([{ statusCode: 202, body: '{"queued":1}' }, { statusCode: 202 }]);
+    expect(asked()).toEqual([
+      "secretsmanager.GetSecretValue",
+      "AmazonSQS.SendMessageBatch",
+      "AmazonSQS.SendMessageBatch",
+    ]);
+    expect(aws.connections()).toBe(2);
+  });
+
+  test("webhook reads its secret once for two deliveries that come at once", async () => {
+    const answers = await invokeAll("webhook", [[signed(pullRequest), signed(pullRequest)]], webhookEnv());
+    expect(answers).toMatchObject([{ statusCode: 202 }, { statusCode: 202 }]);
+    expect(asked().filter((target) => target === "secretsmanager.GetSecretValue")).toHaveLength(1);
+  });
+
+  test("webhook refuses a forged delivery, and asks nobody for each of them", async () => {
+    const forged = delivery(JSON.stringify(pullRequest), "0".repeat(64));
+    const answers = await invokeAll("webhook", [[forged], [forged], [forged]], webhookEnv());
+    expect(answers).toMatchObject([{ statusCode: 401 }, { statusCode: 401 }, { statusCode: 401 }]);
+    expect(asked()).toEqual(["secretsmanager.GetSecretValue"]);
+  });
+
+  test("webhook takes a command in a comment, which it loads a file of its own for", async () => {
+    const payload = comment("/deploy");
+    const answers = await invokeAll("webhook", [[signed(payload, "issue_comment")]], webhookEnv());
+    expect(answers).toMatchObject([{ statusCode: 202, body: '{"queued":1}' }]);
+    expect(JSON.stringify(aws.asked.at(-1)?.parameters)).toContain(':command"');
+  });
+
+  test("webhook says that nobody has set it up, and what to do", async () => {
+    aws.answer({ body: { SecretString: "{}" } });
+    expect(await invokeAll("webhook", [[signed(pullRequest)]], webhookEnv())).toMatchObject([
+      { statusCode: 503, body: '{"error":"not set up yet: run `proa setup`"}' },
+    ]);
+  });
+
+  test("webhook fails a delivery while its secret cannot be read, and takes the next", async () => {
+    aws.answer({ status: 400, body: { __type: "AccessDeniedException" } }, answerAws);
+    const answers = await invokeAll("webhook", [[signed(pullRequest)], [signed(pullRequest)]], webhookEnv());
+    expect(answers).toMatchObject([{ statusCode: 503 }, { statusCode: 202 }]);
+  });
+
+  test("webhook fails a delivery that the queue does not take", async () => {
+    aws.answer(answerAws, { status: 400, body: { __type: "AWS.SimpleQueueService.NonExistentQueue" } });
+    expect(await invokeAll("webhook", [[signed(pullRequest)]], webhookEnv())).toMatchObject([{ statusCode: 500 }]);
+  });
+
+  test("webhook answers without having loaded what global fetch is made of", async () => {
+    const loaded = `process.moduleLoadList.filter((name) => /undici/.test(name))`;
+    const answers = await invokeAll("webhook", [[signed(pullRequest)]], webhookEnv(), loaded);
+    expect(answers).toMatchObject([{ statusCode: 202 }, []]);
+  });
+
+  test("tick forwards", async () => {
+    const tick = { v: 1, kind: "tick", target: { kind: "preview", repoId: 1, number: 7 }, n: 3 };
+    expect(await invoke("tick", sqs(tick), onAws())).toEqual({ batchItemFailures: [] });
+    expect(aws.asked).toMatchObject([{ parameters: { Entries: [{ MessageGroupId: "preview/1/7" }] } }]);
+  });
+});
+
+function answerAws({ target, parameters }: AwsAsked): AwsAnswer {
+  if (target === "secretsmanager.GetSecretValue")
+    return { body: { SecretString: JSON.stringify({ PROA_GITHUB_APP_ID: "1", PROA_WEBHOOK_SECRETS: SECRET }) } };
+  const entries = parameters["Entries"] as readonly { readonly Id: string }[];
+  return { body: { Successful: entries.map(({ Id }) => ({ Id })) } };
+}
+
 function never(): never {
   throw new Error("1 is a repository's number");
 }
@@ -128,11 +211,24 @@ const bundleOf = (name: string): Bundle => {
 
 /** Imports the built file, as Lambda does, and calls its handler; what the handler answers is the last line. */
 async function invoke(name: string, event: unknown, env: Record<string, string> = environment()): Promise<unknown> {
+  const [answer] = await invokeAll(name, [[event]], env);
+  return answer;
+}
+
+/** The events of each list at once, one list after the other; `last` is evaluated after them. */
+async function invokeAll(
+  name: string,
+  events: readonly (readonly unknown[])[],
+  env: Record<string, string>,
+  last?: string,
+): Promise<readonly unknown[]> {
   const script = `const { handler } = await import(${JSON.stringify(bundleOf(name).file)});
-    const answer = await handler(${JSON.stringify(event)}, {});
-    process.stdout.write("\\n" + JSON.stringify(answer) + "\\n", () => process.exit(0));`;
+    const answers = [];
+    for (const some of ${JSON.stringify(events)}) answers.push(...(await Promise.all(some.map((event) => handler(event, {})))));
+    ${last === undefined ? "" : `answers.push(${last});`}
+    process.stdout.write("\\n" + JSON.stringify(answers) + "\\n", () => process.exit(0));`;
   const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { env });
-  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as unknown;
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as unknown[];
 }
 
 /** GitHub and the cluster are at a port where nobody listens. */
@@ -149,7 +245,6 @@ function environment(): Record<string, string> {
     PROA_GITHUB_APP_ID: "1",
     PROA_GITHUB_APP_SLUG: "proa",
     PROA_GITHUB_PRIVATE_KEY: privateKey,
-    PROA_WEBHOOK_SECRETS: SECRET,
     PROA_STORE: `sqlite:${join(dir, "store.sqlite")}`,
     PROA_QUEUE: `sqlite:${join(dir, "queue.sqlite")}`,
     PROA_KUBECONFIG: kubeconfig,
@@ -169,10 +264,15 @@ contexts: [{name: c, context: {cluster: c, user: u}}]
 
 const sqs = (body: unknown) => ({ Records: [{ messageId: "m1", body: JSON.stringify(body) }] });
 
-function delivery(body: string, signature: string) {
+function signed(payload: unknown, event?: string) {
+  const body = JSON.stringify(payload);
+  return delivery(body, createHmac("sha256", SECRET).update(body).digest("hex"), event);
+}
+
+function delivery(body: string, signature: string, event = "pull_request") {
   const headers = {
     "x-hub-signature-256": `sha256=${signature}`,
-    "x-github-event": "pull_request",
+    "x-github-event": event,
     "x-github-delivery": "0d8a7f4e-3a5c-4a55-9a55-2f8f1f6f1b11",
     "content-type": "application/json",
   };
@@ -182,6 +282,11 @@ function delivery(body: string, signature: string) {
 const pullRequest = JSON.parse(
   readFileSync(new URL("../fixtures/pull-request-opened.json", import.meta.url), "utf8"),
 ) as unknown;
+
+/** What AWS' SDK brings along. */
+function awsNeeds(): RegExp[] {
+  return [/^@aws-sdk\//, /^@smithy\//, /^@aws\/lambda-invoke-store$/, /^(bowser|mnemonist|obliterator)$/];
+}
 
 /** What Octokit brings along. */
 function octokitNeeds(): RegExp[] {

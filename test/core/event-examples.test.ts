@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { dedupId, groupOf } from "../../src/core/event.ts";
+import { dedupId, groupOf } from "../../src/core/message-ids.ts";
 import { deliver } from "./event-fixture.ts";
 
 interface Examples {

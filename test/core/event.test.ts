@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { commandId } from "../../src/core/event-command.ts";
 import { field } from "../../src/core/event-payload.ts";
-import { dedupId, groupOf } from "../../src/core/event.ts";
+import { dedupId, groupOf } from "../../src/core/message-ids.ts";
 import type { CommandMessage, Message } from "../../src/core/message.ts";
 import {
   base,

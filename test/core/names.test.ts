@@ -1,12 +1,10 @@
 import { assert, integer, oneof, property, stringMatching } from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  isEnvironmentName,
   parseDigest,
   parseRepoId,
   parseRepoName,
   parseSha,
-  parseTargetId,
   short,
   splitRepo,
   statusContext,
@@ -14,6 +12,7 @@ import {
   targetId,
   topicId,
 } from "../../src/core/names.ts";
+import { isEnvironmentName, parseTargetId } from "../../src/core/target-names.ts";
 import { preview, repo, repoId, sha, staging } from "./decision-fixture.ts";
 
 describe("what comes in is named only if it is exactly that", () => {

@@ -161,7 +161,7 @@ describe("what holds a deployment back, and in which words", () => {
       { ...ready, slot: { kind: "full", position: 2, cap: 20 } },
       "waiting",
       "number 2 in the queue: 20 previews of this repository are up, which is its cap",
-      MINUTE,
+      2 * MINUTE,
     ],
     [
       "somebody else's namespace",

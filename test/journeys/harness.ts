@@ -78,7 +78,7 @@ export interface Pace {
 }
 
 /** Longer than any wait of a sound world takes on a busy machine. */
-const PATIENCE_MS = { local: 45_000, outside: 120_000 } as const; // a real cluster takes its time to delete a namespace
+const PATIENCE_MS = { local: 45_000, outside: 120_000, elsewhere: 240_000 } as const; // a real cluster takes its time to delete a namespace
 
 /** What a suite of journeys begins with: they are the same in every tier, the worlds are not. */
 export type StartWorld = (t: TestContext, options?: JourneyOptions) => Promise<Journey>;
@@ -104,28 +104,38 @@ export const worldsOnNodes =
   (t, options = {}) =>
     start(t, { ...options, ci: options.ci === "manual" ? "manual" : "instant" }, { cluster, pods: "run", base });
 
-/** A cluster that is not the local one. */
+/** The same around a Proa that runs elsewhere, in real time, like everything that it looks at; on the local cluster, or a real one. */
+export const worldsAround =
+  (world: Pick<WorldOptions, "proa" | "registryHost">, cluster?: () => SharedCluster): StartWorld =>
+  (t, options = {}) =>
+    start(t, options, cluster === undefined ? { pods: "run", world } : { pods: "pretend", world, cluster: cluster() });
+
+/** What is not the local world's own. */
 interface Given {
-  readonly cluster: SharedCluster;
+  readonly cluster?: SharedCluster;
   readonly pods: Journey["pods"];
   readonly base?: readonly Layer[];
+  readonly world?: Pick<WorldOptions, "proa" | "registryHost">;
 }
 
 async function start(t: TestContext, options: JourneyOptions, given: Given | null): Promise<Journey> {
   const pods = given?.pods ?? "run";
-  const apart = given === null ? "" : randomBytes(3).toString("hex");
-  const cluster = given === null ? {} : { cluster: { ...given.cluster, apart } };
+  const shared = given?.cluster;
+  const apart = shared === undefined ? "" : randomBytes(3).toString("hex");
+  const cluster = shared === undefined ? {} : { cluster: { ...shared, apart } };
   const images = given?.base === undefined ? {} : { base: given.base };
   const dir = mkdtempSync(join(tmpdir(), "proa-journey-"));
   const log: string[] = [];
   const exchanges: Exchange[] = [];
   const { ci: mode = "instant", tolerate = [], planted = [], deliver, interfere, invoke, people = [] } = options;
+  const patience = given === null ? "local" : given.world === undefined ? "outside" : "elsewhere";
   let testCi: TestCi | null = null;
   let version = 0;
 
   const create = (port: number): Promise<World> =>
     createWorld({
       ...cluster,
+      ...given?.world,
       dir: join(dir, "world"),
       port,
       env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
@@ -162,7 +172,7 @@ async function start(t: TestContext, options: JourneyOptions, given: Given | nul
   }
 
   async function until<T>(condition: () => Promise<T> | T, sentence: string, pace: Pace = {}): Promise<NonNullable<T>> {
-    const { stepMs, withinMs = PATIENCE_MS[given === null ? "local" : "outside"] } = pace;
+    const { stepMs, withinMs = PATIENCE_MS[patience] } = pace;
     const deadline = performance.now() + withinMs;
     for (;;) {
       // Looked at before the condition: a world that had come to rest by then changes nothing about it without time.
@@ -183,7 +193,7 @@ async function start(t: TestContext, options: JourneyOptions, given: Given | nul
     const problems = failed
       ? []
       : await problemsOf({ dir: join(dir, "world"), world, exchanges, log, tolerate, planted });
-    if (given !== null && (given.cluster.dir ?? null) === null) await deleteNamespaces(world);
+    if (shared !== undefined && (shared.dir ?? null) === null) await deleteNamespaces(world);
     await world.close();
     rmSync(dir, { recursive: true, force: true });
     if (problems.length > 0) throw new Error(`the journey ended, but:\n${problems.join("\n")}`);

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { expect, test, type TestContext } from "vitest";
 import { createBoard } from "../../local/board/board.ts";
 import { REGISTRY_HOST } from "../../local/world.ts";
+import { kubeconfigAccess } from "../../src/adapters/kubeconfig-access.ts";
 import { createKubernetes } from "../../src/adapters/kubernetes-client.ts";
 import type { Kubernetes } from "../../src/adapters/kubernetes.ts";
 import { createRegistries } from "../../src/adapters/registry.ts";
@@ -66,14 +67,16 @@ function misconfigured(fx: Effects, { trouble, registry, cluster }: Misconfigure
 const strange = (name: string, server: string) =>
   createKubernetes({
     cluster: name,
-    kubeConfig: JSON.stringify({
-      apiVersion: "v1",
-      kind: "Config",
-      "current-context": "strange",
-      clusters: [{ name: "strange", cluster: { server, "insecure-skip-tls-verify": true } }],
-      users: [{ name: "strange", user: { token: PLANTED.clusterToken } }],
-      contexts: [{ name: "strange", context: { cluster: "strange", user: "strange" } }],
-    }),
+    access: kubeconfigAccess(
+      JSON.stringify({
+        apiVersion: "v1",
+        kind: "Config",
+        "current-context": "strange",
+        clusters: [{ name: "strange", cluster: { server, "insecure-skip-tls-verify": true } }],
+        users: [{ name: "strange", user: { token: PLANTED.clusterToken } }],
+        contexts: [{ name: "strange", context: { cluster: "strange", user: "strange" } }],
+      }),
+    ),
     fieldManager: "proa",
     timeoutMs: 10_000,
   });

@@ -14,7 +14,7 @@ const HOST = "pr-1.shop.localhost";
 export function story(startWorld: StartWorld): void {
   test(
     "a commit goes from a pull request to production, and what is bad on the way stops where it should",
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async (t) => {
       const shop = await startWorld(t, { ci: "real" });
       const { person } = shop;
@@ -32,9 +32,10 @@ export function story(startWorld: StartWorld): void {
         "pending: Rolling out <first> null",
         "success: Live at pr-1.shop.localhost:PORT http://pr-1.shop.localhost:PORT",
       ]);
-      // A CI that runs nothing may be done before anybody waits for it.
+      // A CI that runs nothing may be done before anybody waits for it, and so may any while functions start for the first time.
       const waited = ["pending: waiting for `test` (running N s). null"];
-      expect(shop.pods === "run" ? onTheWay.slice(0, -2) : waited).toEqual(waited);
+      const isQuick = shop.pods === "run" && !shop.world.proaIsElsewhere;
+      expect(isQuick ? onTheWay.slice(0, -2) : waited).toEqual(waited);
       await shop.quiet();
       expect(read(await shop.comment(1))).toMatchInlineSnapshot(`
       "<!-- proa:comment -->
@@ -136,7 +137,7 @@ export function story(startWorld: StartWorld): void {
     `);
       const staging = await shop.live(shop.namespaces.staging);
       const production = await shop.live(shop.namespaces.production);
-      expect(production["web"]?.image).toMatch(/^registry\.localhost\/acme[0-9a-f]*\/shop-web@sha256:[0-9a-f]{64}$/);
+      expect(production["web"]?.image).toMatch(/^[a-z0-9.-]+\/acme[0-9a-f]*\/shop-web@sha256:[0-9a-f]{64}$/);
       expect(production["web"]?.image).toBe(staging["web"]?.image);
       expect(production["web"]?.annotations["proa.dev/digest"]).toBe(staging["web"]?.annotations["proa.dev/digest"]);
       expect(await runs(shop, "staging.shop.localhost")).toBe(commits["merged"]);
@@ -161,15 +162,14 @@ export function story(startWorld: StartWorld): void {
       expect(read((await shop.status(commits["bad"], "proa/staging"))?.description)).toMatchInlineSnapshot(
         `"web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application). Rolled back to <merged>, which serves."`,
       );
-      expect(read(await shop.comment(bad.number))).toMatchInlineSnapshot(`
-    "<!-- proa:comment -->
-
-    ### No preview
-
-    Merged as <bad>.
-
-    **staging**: failed · web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application). Rolled back to <merged>, which serves."
-  `);
+      // Whether anybody saw the pull request before it was merged is a matter of a moment; the comment says where its commit got to.
+      expect(
+        read(await shop.comment(bad.number))
+          .split("\n")
+          .at(-1),
+      ).toMatchInlineSnapshot(
+        `"**staging**: failed · web: 0 of 1 pods ready after N s: CrashLoopBackOff (exit 1: an error of the application). Rolled back to <merged>, which serves."`,
+      );
       expect((await reported(shop, commits["bad"], "proa/staging report")).text).toContain(bug);
       expect((await shown(shop, "staging")).map((line) => line.split(" ").slice(0, 2).join(" ")).slice(0, 3)).toEqual([
         `${commits["merged"]} success`,

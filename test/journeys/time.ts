@@ -3,17 +3,21 @@ import type { World } from "../../local/world.ts";
 
 const STRIDE_MS = 500;
 const LONGEST_STRIDE_MS = 5 * 60_000;
+/** Where each look is requests to other processes. */
+const LOOK_AGAIN_MS = 150;
 
 /** Nothing runs and nothing is due: only time, or somebody, can change anything. */
 export async function isIdle(world: World): Promise<boolean> {
   const { cluster, ci, github } = world;
-  if (isWorking(world) || !(await settles(ci.idle())) || !(await settles(github.idle()))) return false;
+  if ((await isWorking(world)) || !(await settles(ci.idle())) || !(await settles(github.idle()))) return false;
   // A look at a real cluster takes a moment, in which something may have begun.
-  return !(await cluster.busy()) && !isWorking(world);
+  return !(await cluster.busy()) && !(await isWorking(world));
 }
 
-const isWorking = (world: World): boolean =>
-  world.lambda.busy() || world.sweeping() || (world.lambda.nextDueAt() ?? Infinity) <= world.clock.nowMs();
+const isWorking = async (world: World): Promise<boolean> =>
+  (await world.lambda.busy()) ||
+  world.sweeping() ||
+  ((await world.lambda.nextDueAt()) ?? Infinity) <= world.clock.nowMs();
 
 /** One short wait, in real time while anything is busy, else on the world's clock: never past what is due next. */
 export async function advance(world: World, mostMs: number = LONGEST_STRIDE_MS): Promise<number> {
@@ -22,12 +26,12 @@ export async function advance(world: World, mostMs: number = LONGEST_STRIDE_MS):
 
 /** The same for a world that has just been found idle. */
 export async function jump(world: World, mostMs: number = LONGEST_STRIDE_MS): Promise<number> {
-  if (mostMs <= 0 || isWorking(world)) {
-    await delay(10);
+  if (mostMs <= 0 || world.proaIsElsewhere || (await isWorking(world))) {
+    await delay(world.proaIsElsewhere ? LOOK_AGAIN_MS : 10);
     return 0;
   }
   const { clock, lambda, clusterIsReal } = world;
-  const left = (lambda.nextDueAt() ?? Infinity) - clock.nowMs();
+  const left = ((await lambda.nextDueAt()) ?? Infinity) - clock.nowMs();
   // Probes and back-offs want small steps; the longer nothing is due, the less there is that could be missed. Those of a real cluster
   // do not run on this clock.
   const stride = clusterIsReal ? LONGEST_STRIDE_MS : Math.max(STRIDE_MS, Math.min(left / 4, LONGEST_STRIDE_MS));

@@ -1,13 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { defaultService } from "../../src/core/config-defaults.ts";
-import {
-  parseRepoName,
-  type RepoName,
-  splitRepo,
-  type Target,
-  targetId,
-} from "../../src/core/names.ts";
+import { parseRepoName, type RepoName, splitRepo, type Target, targetId } from "../../src/core/names.ts";
 import { isEnvironmentName, parseTargetId } from "../../src/core/target-names.ts";
 import { previewHost, previewNamespaceName, serviceHosts } from "../../src/core/places.ts";
 import { DNS_LABEL, HOSTILE, hostileText, runs } from "./arbitrary.ts";

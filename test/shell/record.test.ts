@@ -7,7 +7,17 @@ import { Conflict, record } from "../../src/record.ts";
 import { createRecent } from "../../src/recent.ts";
 import type { Sha } from "../../src/core/names.ts";
 import type { TargetState } from "../../src/core/state.ts";
-import { liveRecord, NOW, preview, record as fresh, repo, rollout, sha, staging } from "../core/decision-fixture.ts";
+import {
+  liveRecord,
+  NOW,
+  ordered,
+  preview,
+  record as fresh,
+  repo,
+  rollout,
+  sha,
+  staging,
+} from "../core/decision-fixture.ts";
 
 /** Store, queue and outbox as a function has them, in memory. */
 function memory() {
@@ -119,5 +129,19 @@ describe("a record", () => {
     expect(told.filter((key) => key.startsWith("status/"))).toHaveLength(51);
     expect(told.filter((key) => key.startsWith("comment/"))).toHaveLength(50);
     expect(saved.state.open).toEqual([]);
+  });
+
+  test("of as many orders as are carried out at once wakes for those that may be left, and a failure does not", async () => {
+    const at = memory();
+    const { command } = ordered("deploy");
+    for (let n = 0; n < 21; n++) await at.store.putCommand(preview, `${n}`, { ...command, at: NOW + n });
+    const known = await at.store.load(preview);
+    const failed = await record(known, { ...waiting, failures: 1 }, 60_000, at);
+    expect(failed.state.wake?.dueAt).toBe(NOW + 60_000);
+    const applied = failed.commands.map(({ id }) => ({ id, at: NOW }));
+    const first = await record(failed, failed.state, null, at, { applied });
+    expect(first.state.wake?.dueAt).toBe(NOW + 1_000);
+    const left = await at.store.load(preview);
+    expect(left.commands.map(({ id }) => id)).toEqual(["20"]);
   });
 });

@@ -169,7 +169,7 @@ export const SABOTAGES: readonly Sabotage[] = [
     kind: "unobserved state",
     in: "lost events",
     file: "src/sweep-repository.ts",
-    find: `isBehind(pull, byId.get(targetId(target)))).slice(0, MOST_BEHIND);`,
+    find: `isBehind(pull, byId.get(targetId(target))));`,
     replace: `isBehind(pull, byId.get(targetId(target))) && false);`,
   },
   {

@@ -245,7 +245,14 @@ function handlersOf({ kernel, calls, table, ticks, github, cluster, registry }: 
   };
   const webhook = (worker: Worker): Handler => {
     const secrets = [new Secret(WEBHOOK_SECRET)];
-    const door = { secrets: async () => secrets, queue: queueOf(worker), clock, ownAppId: APP_ID, read: toMessages, log: SILENT };
+    const door = {
+      secrets: async () => secrets,
+      queue: queueOf(worker),
+      clock,
+      ownAppId: APP_ID,
+      read: toMessages,
+      log: SILENT,
+    };
     return async (delivery) => receive(request(delivery as Delivery), door);
   };
   return { ...perQueue, webhook, effects };

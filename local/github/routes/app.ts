@@ -33,6 +33,9 @@ export const appRoutes: readonly Route[] = [
       (shown) => ({ total_count: repositories.length, repository_selection: "all", repositories: shown }),
     );
   }),
+  route("GET /app/hook/config", "jwt", ({ hub }) =>
+    ok({ url: hub.options.app.webhookUrl(), content_type: "json", insecure_ssl: "0", secret: "********" }),
+  ),
   route("GET /app/hook/deliveries", "jwt", listDeliveries),
   route("GET /app/hook/deliveries/{id}", "jwt", (call) => {
     const record = deliveryOf(call);

@@ -1,0 +1,4 @@
+import { story } from "../journeys/story.ts";
+import { worldsOnAws } from "./worlds.ts";
+
+story(worldsOnAws().startWorld);

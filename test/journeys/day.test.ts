@@ -1,0 +1,4 @@
+import { day } from "./day.ts";
+import { startWorld } from "./harness.ts";
+
+day(startWorld);
