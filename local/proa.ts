@@ -101,7 +101,7 @@ export function createLocalProa(options: LocalProaOptions): Proa {
     PROA_STORE: `sqlite:${paths.store}`,
     PROA_QUEUE: `sqlite:${paths.queue}`,
   });
-  const table = createSqliteTable(paths.store);
+  const table = createSqliteTable(paths.store, () => host.clock.now());
   const queue = createSqliteQueue(paths.queue, () => host.clock.now());
   const deployer = composeDeployer(settings, host, { table, queue });
   const composed = outsideClock

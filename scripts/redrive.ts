@@ -5,7 +5,7 @@ import { defineCommand } from "./installation/command.ts";
 import { requireStack, type Stack } from "./installation/stack.ts";
 import { Stop } from "./installation/stop.ts";
 import { confirmed } from "./installation/terminal.ts";
-import { createDeadQueue, type Taken } from "./redrive/dead-queue.ts";
+import { createDeadQueue, hasMore, type Taken } from "./redrive/dead-queue.ts";
 import { listing, shortId } from "./redrive/letter.ts";
 import { lastFailure } from "./redrive/why.ts";
 
@@ -53,8 +53,7 @@ export const redrive = defineCommand(FORM, async ({ values, positionals }, termi
       letters.map(async (letter) => ({ letter, why: await lastFailure(logGroup, letter) })),
     );
     terminal.print(`${listing(`${stack.name}-${queue}-dead`, listed, systemClock.now())}\n`);
-    if (hasMore(letters))
-      terminal.print("Of each group the first ten are shown: run it again for those behind them.\n");
+    if (hasMore(letters)) terminal.print("There may be more behind these: run it again afterwards.\n");
     const chosen = choose(letters, values.only ?? []);
     const many = chosen.length === 1 ? "this one" : `these ${chosen.length}`;
     const question = values.delete ? `Delete ${many} for good?` : `Send ${many} back to ${stack.name}-${queue}?`;
@@ -77,10 +76,6 @@ function deadQueueOf({ name, outputs }: Stack, queue: (typeof QUEUES)[number]) {
     throw new Stop(`the stack "${name}" does not name its ${queue} queues: deploy this version of Proa`);
   return createDeadQueue(deadUrl, sourceUrl);
 }
-
-/** SQS hands out no more of a message group while these are held. */
-const hasMore = (letters: readonly Taken[]): boolean =>
-  [...Map.groupBy(letters, ({ group }) => group)].some(([group, { length }]) => group !== null && length >= 10);
 
 /** All of them, or those that the beginnings of their ids name. */
 function choose(letters: readonly Taken[], only: readonly string[]): readonly Taken[] {

@@ -24,9 +24,10 @@ const MOST_REDELIVERIES = 100;
 export async function sweepOverdue(fx: SweepEffects): Promise<{ targets: number }> {
   const now = fx.clock.now();
   const overdue = await fx.store.overdue(now - LATE_MS, DUE_BATCH);
-  for (const state of overdue) if (state.wake !== null) await fx.queue.tick(state.target, state.wake.n, 0);
+  // Side by side: ten of them travel as one call.
+  await Promise.all(overdue.map(async ({ target, wake }) => wake !== null && fx.queue.tick(target, wake.n, 0)));
   const installations = new Set((await fx.store.repos()).map(({ installation }) => installation));
-  for (const installation of installations) await fx.queue.report(installation, 0);
+  await Promise.all([...installations].map((installation) => fx.queue.report(installation, 0)));
   const lateMs = Math.max(...overdue.map(({ wake }) => now - (wake?.dueAt ?? now)));
   if (overdue.length > 0) fx.log.warn("overdue targets", { count: overdue.length, lateMs });
   return { targets: overdue.length };

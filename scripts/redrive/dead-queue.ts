@@ -8,11 +8,13 @@ import {
 import { createSqs } from "../installation/sqs.ts";
 import type { Letter } from "./letter.ts";
 
-/** Long enough to read, move or delete what was taken; after that others see it again by themselves. */
-const HELD_S = 120;
+/** Long enough to read, and to send back or delete what was taken; after that others see it again by themselves. */
+const HELD_S = 300;
+/** More than anybody reads in one go. */
+const MOST = 500;
 
 export interface DeadQueue {
-  /** Takes them out of others' sight until `release`. Of a FIFO queue's group the first ten at most: the rest comes after those. */
+  /** Takes them out of others' sight until `release`: of a FIFO queue's group the first ten at most, and some hundreds in all. */
   take(): Promise<readonly Taken[]>;
   release(taken: readonly Taken[]): Promise<void>;
   /**
@@ -48,7 +50,7 @@ export function createDeadQueue(deadUrl: string, sourceUrl: string, sqs = create
   return {
     async take() {
       const found = new Map<string, Taken>();
-      for (let batch = await receive(); batch.length > 0; batch = await receive()) {
+      for (let batch = await receive(); batch.length > 0; batch = found.size < MOST ? await receive() : []) {
         for (const each of batch) found.set(each.id, each);
       }
       return [...found.values()].sort((a, b) => a.sentAt - b.sentAt);
@@ -74,6 +76,11 @@ export function createDeadQueue(deadUrl: string, sourceUrl: string, sqs = create
     await sqs.send(new DeleteMessageCommand({ QueueUrl: deadUrl, ReceiptHandle: receipt }));
   }
 }
+
+/** Whether something may stand behind these: SQS hands out no more of a message group while they are held. */
+export const hasMore = (letters: readonly Taken[]): boolean =>
+  letters.length >= MOST ||
+  [...Map.groupBy(letters, ({ group }) => group)].some(([group, { length }]) => group !== null && length >= 10);
 
 function taken({ MessageId = "", Body = "", ReceiptHandle = "", Attributes = {} }: Message): Taken {
   return {

@@ -20,7 +20,7 @@ export async function createTable(client: DynamoDBClient, name: string): Promise
       {
         IndexName: "due",
         KeySchema: [key("dueIndex", "HASH"), key("dueAt", "RANGE")],
-        Projection: { ProjectionType: "ALL" },
+        Projection: { ProjectionType: "KEYS_ONLY" },
       },
     ],
   });

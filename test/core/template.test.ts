@@ -1,10 +1,13 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { parseDocument } from "yaml";
 import { TEMPLATE_NAMES } from "../../src/core/manifests.ts";
 import { fillTemplate, parseTemplate } from "../../src/core/template.ts";
 import type { Values } from "../../src/core/template.ts";
-import { loadTemplates } from "../../src/templates.ts";
+import { loadTemplates, readTemplates } from "../../src/templates.ts";
 
 const fill = (text: string, values: Values) => fillTemplate(parseTemplate("t", text), values);
 
@@ -71,7 +74,10 @@ test.for(TEMPLATE_NAMES)("%s.yaml is one plain document and names an object", (n
   });
 });
 
-test("templates are read from the folder that a bundle names", () => {
-  expect(loadTemplates(folder)).toEqual(loadTemplates());
-  expect(() => loadTemplates(new URL("missing/", folder))).toThrow("ENOENT");
+test("templates that the build has parsed are the same", (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "proa-templates-"));
+  t.onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const file = join(dir, "templates.json");
+  writeFileSync(file, JSON.stringify(loadTemplates()));
+  expect(readTemplates(pathToFileURL(file))).toEqual(loadTemplates());
 });

@@ -23,7 +23,7 @@ test("the table is what the store expects", () => {
           { AttributeName: "dueIndex", KeyType: "HASH" },
           { AttributeName: "dueAt", KeyType: "RANGE" },
         ],
-        Projection: { ProjectionType: "ALL" },
+        Projection: { ProjectionType: "KEYS_ONLY" },
       },
     ],
     TimeToLiveSpecification: { AttributeName: "expiresAt", Enabled: true },
