@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 export interface Python {
-  /** Runs a module of requirements.txt: `run(command, ["-m", "cfnlint", …], { env: { ...process.env, ...env } })`. */
+  /** Finds what requirements.txt names: `run(command, ["-m", "ministack"], { env: { ...process.env, ...env } })`. */
   readonly command: string;
   readonly env: { readonly PYTHONPATH: string };
 }
