@@ -153,7 +153,7 @@ export const SABOTAGES: readonly Sabotage[] = [
     kind: "unobserved state",
     in: "lost events",
     file: "src/sweep.ts",
-    find: `  for (const state of overdue) if (state.wake !== null) await fx.queue.tick(state.target, state.wake.n, 0);`,
+    find: `  await Promise.all(overdue.map(async ({ target, wake }) => wake !== null && fx.queue.tick(target, wake.n, 0)));`,
     replace: "",
   },
   {
@@ -161,7 +161,7 @@ export const SABOTAGES: readonly Sabotage[] = [
     kind: "unobserved state",
     in: "lost events",
     file: "src/sweep.ts",
-    find: `  for (const installation of installations) await fx.queue.report(installation, 0);`,
+    find: `  await Promise.all([...installations].map((installation) => fx.queue.report(installation, 0)));`,
     replace: "",
   },
   {
