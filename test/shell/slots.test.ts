@@ -32,7 +32,7 @@ async function repository() {
     store,
     read,
     /** Answers how often it was saved. */
-    async take(number: number, decided: Decision["slot"] = "take", meanwhile = async () => undefined as unknown) {
+    take: async (number: number, decided: Decision["slot"] = "take", meanwhile = async () => undefined as unknown) => {
       const target = preview(number);
       const known = await store.load(target);
       let tried = 0;
