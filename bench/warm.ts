@@ -17,7 +17,7 @@ const CONNECTIONS = 10;
 export async function measureWarm(bundles: Bundles, world: World, count: number): Promise<Row[]> {
   const names = ["floor", "ours", "octokit"] as const;
   const cases = Object.fromEntries(names.map((name) => [name, () => cpuPerRequest(name)]));
-  const seen = await rounds(Math.min(count, 5), cases);
+  const seen = await rounds(count, cases);
   const calls = await callsWhenWarm(bundles, world);
   const ratio = seen.times("ours", "floor", "us");
   return [
