@@ -41,8 +41,9 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
 async function main([name = "help", ...args]: readonly string[], terminal: Terminal): Promise<number> {
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (entry !== undefined) return (await entry.load())(args, terminal);
-  terminal.print(usage());
-  return /^(help|-h|--help)$/.test(name) ? 0 : 2;
+  const isAsked = /^(help|-h|--help)$/.test(name);
+  terminal.print(isAsked ? usage() : `There is no command ${name}.\n\n${usage()}`);
+  return isAsked ? 0 : 2;
 }
 
 function usage(): string {

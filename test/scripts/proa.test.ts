@@ -26,6 +26,13 @@ test("without a command says which there are", () => {
   expect(status).toBe(0);
 });
 
+test("a command that is none is named", () => {
+  expect(proa(["dploy"])).toMatchObject({
+    status: 2,
+    stdout: expect.stringMatching(/^There is no command dploy\.\n\n/),
+  });
+});
+
 test("a flag that nobody knows is named, and nothing is done", () => {
   expect(proa(["deploy", "--aply"])).toEqual({
     status: 2,
