@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createOutbox } from "../src/adapters/outbox.ts";
 import { createSqliteQueue } from "../src/adapters/queue-sqlite.ts";
 import type { Queue } from "../src/adapters/queue.ts";
+import { createStore } from "../src/adapters/store.ts";
 import { createSqliteTable } from "../src/adapters/table-sqlite.ts";
 import { composeDeployer } from "../src/compose.ts";
 import { toMessages } from "../src/core/event.ts";
@@ -31,6 +32,8 @@ export interface Proa {
   /** What the functions see and touch, for whoever wants to look. */
   readonly fx: Effects;
   readonly queue: Queue & DeadLetters;
+  /** The numbers of those it knows, asked past everything that a test puts between the functions and the outside. */
+  repositories(): Promise<readonly number[]>;
   /** Where GitHub's deliveries go. */
   readonly webhookUrl: string;
   /** Answers deliveries that come to the world's own port. */
@@ -133,6 +136,7 @@ export function createLocalProa(options: LocalProaOptions): Proa {
   return {
     fx,
     queue,
+    repositories: async () => (await createStore(table).repos()).map(({ id }) => id),
     webhookUrl: `${options.url}/webhook`,
     async webhook(req, res) {
       const door = {

@@ -132,7 +132,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     ? createOutsideCluster({
         ...options.cluster,
         dir: join(dir, "cluster"),
-        repositories: async () => (await proa.fx.store.repos()).map(({ id }) => id),
+        repositories: () => proa.repositories(),
       })
     : null;
   const cluster: WorldCluster =

@@ -72,6 +72,7 @@ export async function installProa(account: Account, stack: string, surroundings:
     stack,
     outputs,
     fx,
+    repositories: async () => (await fx.store.repos()).map(({ id }) => id),
     queue: { ...backing.queue, deadLetters: () => queues.deadLetters() },
     // The name of a Function URL is not in this machine's DNS: the world's own port takes deliveries there.
     webhookUrl: `${url}/webhook`,
