@@ -38,6 +38,8 @@ async function shortStory(shop: Journey, inProduction = () => {}): Promise<EndSt
   await shop.until(
     async () => (await shop.namespace(shop.previewNamespace(1))) === null,
     "the preview's namespace is gone",
+    // A sweep makes some twenty calls: where one in ten fails, several of them end before they come to this pull request.
+    { withinMs: 2 * MINUTE },
   );
   // What is late, retried or repaired by a sweep gets its time.
   await shop.pass(25 * MINUTE);

@@ -183,7 +183,7 @@ async function start(t: TestContext, options: JourneyOptions, given: Given | nul
       const error = tolerate.includes("error lines") ? undefined : log.find(isError);
       if (error !== undefined) throw new Error(`${sentence}: not so, because\n${error}`);
       if (performance.now() > deadline)
-        throw new Error(`${sentence}: not so within ${withinMs / 1000} s\n${await describe(world, log)}`);
+        throw new Error(`${sentence}: not so within ${withinMs / 1000} s\n${await described(world, log)}`);
       await jump(world, idle ? stepMs : 0);
     }
   }
@@ -249,6 +249,10 @@ async function deleteNamespaces({ cluster, store }: World): Promise<void> {
     for (const { metadata } of left) await core.deleteNamespace({ name: metadata?.name ?? "" });
   }
 }
+
+/** The store that it looks into may be one that fails on purpose. */
+const described = (world: World, log: readonly string[]): Promise<string> =>
+  describe(world, log).catch((error: unknown) => `and what stands in the store cannot be told: ${String(error)}`);
 
 /** What somebody needs to know about a wait that did not end. */
 async function describe(world: World, log: readonly string[]): Promise<string> {
