@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createSqsQueue } from "../../src/adapters/queue-sqs.ts";
 import type { Queue } from "../../src/adapters/queue.ts";
 import { systemClock } from "../../src/clock.ts";
-import type { LookMessage } from "../../src/core/message.ts";
-import { preview, repo, staging } from "../core/decision-fixture.ts";
+import { staging } from "../core/decision-fixture.ts";
 import { type AwsAsked, type AwsStub, startAwsStub } from "./aws-stub.ts";
+import { look } from "./queue-suite.ts";
 
 const prefix = "https://sqs.eu-west-1.amazonaws.com/123456789012/proa";
 let aws: AwsStub;
@@ -29,18 +29,6 @@ const allTaken = (asked: AwsAsked) => ({
 });
 const sent = () =>
   aws.asked.flatMap((asked) => entriesOf(asked).map((entry) => ({ url: asked.parameters["QueueUrl"], ...entry })));
-const look = (delivery: string): LookMessage => ({
-  v: 1,
-  kind: "look",
-  delivery,
-  target: preview,
-  sha: null,
-  installation: 3,
-  repo,
-  receivedAt: 0,
-  because: "test",
-});
-
 describe("the deployer's queue", () => {
   test("takes a message in its group, under the id it is known again by", async () => {
     await queue.send(look("d1"), "preview/12/7", "d1:preview/12/7");
